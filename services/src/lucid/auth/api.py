@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -30,7 +30,7 @@ def routes(jwks: Path) -> APIRouter:
         return document
 
     @router.get("/status", summary="Who the caller is and until when")
-    def get_status(who: Annotated[Principal, needs()]) -> TokenStatus:
+    def get_status(who: Principal = needs()) -> TokenStatus:
         return TokenStatus(
             subject=who.subject, scopes=sorted(who.scopes), expires_at=rfc3339(who.expires_ms)
         )
