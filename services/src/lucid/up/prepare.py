@@ -35,7 +35,7 @@ def prepare(layout: Layout, name: str, clock: Clock) -> Issuer:
     # Ends here: keys without a chain; the next start makes the chain with these keys.
     fault.point("up-keys-made")
     if not layout.trust.exists():
-        _chain_command(layout, "init", "--name", name, "--recorder", recorder)
+        _make_chain(layout, name, recorder)
         # Ends here: a chain without a trust policy beside it; the next start writes it.
         fault.point("up-chain-made")
         write_atomic(layout.trust, _chain_command(layout, "trust"), 0o644)
@@ -50,6 +50,13 @@ def mint_tokens(layout: Layout, issuer: Issuer) -> None:
     for subject in SCOPES:
         target = layout.operator_token if subject == "operator" else layout.service_token(subject)
         issuer.mint(subject, target)
+
+
+def _make_chain(layout: Layout, name: str, recorder: str) -> None:
+    try:
+        _chain_command(layout, "trust")
+    except ChainNotMade:
+        _chain_command(layout, "init", "--name", name, "--recorder", recorder)
 
 
 def _chain_command(layout: Layout, command: str, *arguments: str) -> bytes:
