@@ -52,5 +52,7 @@ class Anchor:
             If the disk refuses; then the anchor is still `old`.
         """
         if self.load() != old:
-            raise ForkDanger(f"{self._path} was changed by someone else while this process ran.", path=self._path)
+            raise ForkDanger(
+                f"{self._path} was changed by someone else while this process ran.", path=self._path
+            )
         write_atomic(self._path, new)

@@ -7,7 +7,7 @@ a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -100,6 +100,10 @@ class Engine(Protocol):
 
     async def run(self) -> None:
         """Decide blocks until cancelled. A block that has begun is finished first."""
+        ...
+
+    def watch(self, late: Callable[[float], object], took: Callable[[float], object]) -> None:
+        """Tell these how late (s) each block was begun, and how long (s) it took."""
         ...
 
     def participants(self) -> tuple[Participant, ...]:

@@ -145,7 +145,9 @@ class Mempool:
     def _check_room(self, entry: Entry) -> None:
         size, key, bounds = len(entry.data), entry.tx.key, self._bounds
         if len(self._rows) >= bounds.count or self._size + size > bounds.bytes:
-            raise MempoolFull(f"{len(self._rows)} transactions of {self._size} bytes wait.", waiting=len(self._rows))
+            raise MempoolFull(
+                f"{len(self._rows)} transactions of {self._size} bytes wait.", waiting=len(self._rows)
+            )
         if self._key_count[key] >= bounds.key_count or self._key_size[key] + size > bounds.key_bytes:
             raise KeyQuotaExceeded(
                 f"{self._key_count[key]} transactions of key {key.hex()} wait.", waiting=self._key_count[key]

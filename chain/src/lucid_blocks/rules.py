@@ -76,7 +76,9 @@ def transact(draft: Draft, entry: Entry) -> None:
     """
     tx = entry.tx
     if tx.chain != draft.base.chain:
-        raise no.ForeignTransaction(f"It is signed for {tx.chain}, and this is {draft.base.chain}.", tx=entry.id)
+        raise no.ForeignTransaction(
+            f"It is signed for {tx.chain}, and this is {draft.base.chain}.", tx=entry.id
+        )
     if not is_signed(entry):
         raise no.BadSignature(f"The signature is not that of key {tx.key.hex()}.", tx=entry.id)
     try:
@@ -193,10 +195,13 @@ def _seen(draft: Draft, body: Mapping[str, Any], before: Seen | None) -> Seen:
     """The block a record names, if it is one of this chain and no older than the one named before."""
     seen = Seen.from_json(body["seen"])
     if draft.base.block_hash(seen.height) != seen.hash:
-        raise no.SeenUnknown(f"Block {seen.height} of this chain has another hash, or is yet to come.", seen=body["seen"])
+        raise no.SeenUnknown(
+            f"Block {seen.height} of this chain has another hash, or is yet to come.", seen=body["seen"]
+        )
     if before is not None and seen.height < before.height:
         raise no.SeenWentBack(
-            f"The record has seen block {seen.height}; the one before had seen {before.height}.", seen=body["seen"]
+            f"The record has seen block {seen.height}; the one before had seen {before.height}.",
+            seen=body["seen"],
         )
     return seen
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from lucid_blocks.clock import SlotClock
 from lucid_blocks.engine import Application, Finalized, Participant
@@ -15,6 +15,12 @@ from lucid_proof.checkpoint import sign_checkpoint
 from lucid_proof.note import CosignerKey, SignerKey
 
 _POWER: Final = 1
+
+Observe: TypeAlias = Callable[[float], object]
+
+
+def _nothing(_seconds: float) -> None:
+    """Nobody watches."""
 
 
 class SoloEngine:
@@ -28,8 +34,6 @@ class SoloEngine:
         The checkpoint's signature and its only cosignature.
     clock : Clock
         For the slots and the blocks' times.
-    on_block : callable, optional
-        Called after each block with its lateness in ms, for figures.
     """
 
     name = "solo"
@@ -40,26 +44,28 @@ class SoloEngine:
         log_key: SignerKey,
         validator: CosignerKey,
         clock: Clock,
-        on_block: Callable[[int], None] = lambda _late_ms: None,
     ) -> None:
         self._app = app
         self._log_key = log_key
         self._validator = validator
-        self._on_block = on_block
+        self._clock = clock
+        self._observers: tuple[Observe, Observe] = (_nothing, _nothing)
         self._slots = SlotClock(clock, app.state.params.block_ms, app.state.tip.time_ms)
 
     async def run(self) -> None:
         """A block on every slot, until cancelled; a block that has begun is finished first."""
         while True:
             await self._slots.wait()
-            late_ms = -self._slots.due_in_ms
+            late, took = self._observers
+            began_ms = self._clock.monotonic_ms()
+            late(-self._slots.due_in_ms / 1000)
             work = asyncio.create_task(asyncio.to_thread(self.decide))
             try:
                 await asyncio.shield(work)
             except asyncio.CancelledError:
                 await work
                 raise
-            self._on_block(late_ms)
+            took((self._clock.monotonic_ms() - began_ms) / 1000)
 
     def decide(self) -> Finalized | None:
         """Make the next block now. None, and a line in the log, if the disk refused: the next slot tries again."""
@@ -80,6 +86,10 @@ class SoloEngine:
         """The block's checkpoint with both signatures. The same block always gives the same bytes."""
         return seal(finalized, self._log_key, self._validator)
 
+    def watch(self, late: Observe, took: Observe) -> None:
+        """Tell these how late (s) each block was begun, and how long (s) it took."""
+        self._observers = (late, took)
+
     def participants(self) -> tuple[Participant, ...]:
         """The one validator."""
         vkey = self._validator.verifier
@@ -92,6 +102,4 @@ class SoloEngine:
 
 def seal(finalized: Finalized, log_key: SignerKey, validator: CosignerKey) -> bytes:
     """A block's signed checkpoint; the cosignature states the block's own time, rounded down to a second."""
-    return sign_checkpoint(
-        finalized.checkpoint, log_key, [validator], finalized.block.header.time_ms // 1000
-    )
+    return sign_checkpoint(finalized.checkpoint, log_key, [validator], finalized.block.header.time_ms // 1000)

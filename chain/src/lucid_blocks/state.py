@@ -112,7 +112,9 @@ def build(state: State, entries: Sequence[Entry], time_ms: int) -> tuple[Block, 
         `TimeNotLater` or `BlockTooLarge`.
     """
     if time_ms <= state.tip.time_ms:
-        raise no.TimeNotLater(f"Time {time_ms} is not after {state.tip.time_ms}, that of block {state.height}.")
+        raise no.TimeNotLater(
+            f"Time {time_ms} is not after {state.tip.time_ms}, that of block {state.height}."
+        )
     size = sum(len(entry.data) for entry in entries)
     if len(entries) > state.params.max_block_txs or size > state.params.max_block_bytes:
         raise no.BlockTooLarge(
@@ -178,7 +180,9 @@ def apply(state: State, block: Block) -> State:
     if header.height != state.height + 1:
         raise no.WrongHeight(f"The next block has height {state.height + 1}, not {header.height}.")
     if header.prev != state.tip.hash():
-        raise no.WrongParent(f"Block {state.height} has hash {state.tip.hash().hex()}, not {header.prev.hex()}.")
+        raise no.WrongParent(
+            f"Block {state.height} has hash {state.tip.hash().hex()}, not {header.prev.hex()}."
+        )
     if header.txs != len(block.entries):
         raise no.WrongCount(f"The header counts {header.txs} transactions; there are {len(block.entries)}.")
 
@@ -190,7 +194,9 @@ def apply(state: State, block: Block) -> State:
             f" they are {made.log_size} with root {made.log_root.hex()}."
         )
     if header.state_root != made.state_root:
-        raise no.WrongState(f"The header says state root {header.state_root.hex()}; it is {made.state_root.hex()}.")
+        raise no.WrongState(
+            f"The header says state root {header.state_root.hex()}; it is {made.state_root.hex()}."
+        )
     return after
 
 

@@ -172,7 +172,8 @@ class Store:
         with self._write() as db:
             fault.refuse("chain-block-store")
             db.executemany(
-                "INSERT INTO leaves VALUES (?, ?)", [(first + at, data) for at, (data, _) in enumerate(leaves)]
+                "INSERT INTO leaves VALUES (?, ?)",
+                [(first + at, data) for at, (data, _) in enumerate(leaves)],
             )
             db.executemany(
                 "INSERT INTO hashes VALUES (?, ?, ?)",
@@ -192,7 +193,7 @@ class Store:
             )
             db.executemany(
                 "INSERT INTO transactions VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [_transaction_row(entry, first + at, header.height) for at, entry in enumerate(block.entries)],
+                [transaction_row(entry, first + at, header.height) for at, entry in enumerate(block.entries)],
             )
             db.executemany("DELETE FROM pending WHERE id = ?", [(entry.hash,) for entry in block.entries])
             _write_state(db, before, after)
@@ -298,7 +299,9 @@ class Store:
         DataDamaged
             If the newest header commits to another state than the stored one.
         """
-        meta: dict[str, Any] = {name: decode(value) for name, value in self._all("SELECT name, value FROM meta")}
+        meta: dict[str, Any] = {
+            name: decode(value) for name, value in self._all("SELECT name, value FROM meta")
+        }
         tip = self.newest()
         state = replace(
             first,
@@ -320,10 +323,32 @@ class Store:
 
     def stored_state(self) -> dict[str, bytes]:
         """Rows that follow from the leaves, by name, for whoever derives them again."""
-        rows = dict(self._all("SELECT 'meta ' || name, value FROM meta"))
+        rows: dict[str, bytes] = dict(self._all("SELECT 'meta ' || name, value FROM meta"))
         rows.update(self._all("SELECT 'open ' || session, data FROM open_sessions"))
-        rows.update(self._all("SELECT 'closed ' || session, CAST(height AS BLOB) FROM closed"))
         return rows
+
+    def closed_sessions(self) -> dict[str, int]:
+        """Every closed session and the height of the block that closed it."""
+        return dict(self._all("SELECT session, height FROM closed"))
+
+    def transaction_rows(self, height: int) -> list[tuple[object, ...]]:
+        """The rows of a block's transactions, in order; for whoever derives them again."""
+        return self._all("SELECT * FROM transactions WHERE height = ? ORDER BY position", height)
+
+    def height_at(self, log_size: int) -> int | None:
+        """The height of the block whose header stands at that index of the log, or None."""
+        row = self._one("SELECT height FROM blocks WHERE log_size = ?", log_size)
+        return None if row is None else int(row[0])
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let all reads of this thread see one moment."""
+        db = self._reader()
+        db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            db.execute("ROLLBACK")
 
     def ping(self) -> None:
         """Raise `sqlite3.Error` if the database does not answer."""
@@ -332,7 +357,8 @@ class Store:
     def _records(self, where: str, *values: object) -> list[StoredRecord]:
         columns = "id, position, height, kind, session, seq"
         return [
-            StoredRecord(*row) for row in self._all(f"SELECT {columns} FROM transactions WHERE {where}", *values)  # noqa: S608 — constants
+            StoredRecord(*row)
+            for row in self._all(f"SELECT {columns} FROM transactions WHERE {where}", *values)  # noqa: S608 — constants
         ]
 
     def _connect(self) -> sqlite3.Connection:
@@ -377,7 +403,8 @@ def _hashes(db: sqlite3.Connection, level: int, start: int, end: int) -> list[by
     return [row[0] for row in rows]
 
 
-def _transaction_row(entry: Entry, position: int, height: int) -> tuple[object, ...]:
+def transaction_row(entry: Entry, position: int, height: int) -> tuple[object, ...]:
+    """A transaction as the table `transactions` has it."""
     body: Any = entry.tx.body
     root = body.get("root")
     return (
@@ -404,10 +431,17 @@ def _write_state(db: sqlite3.Connection, before: State | None, after: State) -> 
     newly = [(name, height) for name, height in after.recent_closed.items() if height == after.height]
     db.executemany("DELETE FROM open_sessions WHERE session = ?", [(name,) for name, _ in newly])
     db.executemany("INSERT INTO closed VALUES (?, ?)", newly)
-    db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta_of(after).items())
+    db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", _meta(after).items())
 
 
-def meta_of(state: State) -> dict[str, bytes]:
+def derived_rows(state: State) -> dict[str, bytes]:
+    """What `Store.stored_state` gives for this state."""
+    rows = {f"meta {name}": value for name, value in _meta(state).items()}
+    rows.update((f"open {name}", encode(session.to_json())) for name, session in state.open.items())
+    return rows
+
+
+def _meta(state: State) -> dict[str, bytes]:
     """The small parts of a state, as the table `meta` has them."""
     return {
         "closed": encode(_edge(state.closed)),

@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from lucid_blocks.faults import ForkDanger
-from lucid_blocks.tree import TILE, tile_widths
 from lucid_kit import fault
 from lucid_kit.files import make_dirs, sweep_temporaries, write_atomic
 from lucid_proof.checkpoint import Checkpoint
 from lucid_proof.errors import ProofError
 from lucid_proof.note import Note
+from lucid_proof.tiles import WIDTH, Tile, encode_entries, entries_path, tiles_between
 
 _READABLE: Final = 0o644
-ENTRIES: Final = "entries"
 
 
 class Source(Protocol):
@@ -31,37 +30,23 @@ class Source(Protocol):
     def leaves(self, start: int, end: int) -> list[bytes]: ...
 
 
-def tile_path(level: int | str, index: int, width: int = TILE) -> str:
-    """The path of a tile below the log's prefix, such as `tile/0/x001/067.p/8`; `level` may be "entries"."""
-    parts = [f"{index % 1000:03d}"]
-    while index := index // 1000:
-        parts.insert(0, f"x{index % 1000:03d}")
-    return f"tile/{level}/{'/'.join(parts)}" + (f".p/{width}" if width < TILE else "")
+def tile_bytes(source: Source, tile: Tile) -> bytes:
+    """A tile: its hashes of 32 bytes, one after the other."""
+    first = tile.index * WIDTH
+    return b"".join(source.hashes(tile.level, first, first + tile.width))
 
 
-def tile(source: Source, level: int, index: int, width: int = TILE) -> bytes:
-    """The bytes of a tile: `width` hashes of 32 bytes."""
-    return b"".join(source.hashes(level, index * TILE, index * TILE + width))
+def bundle_bytes(source: Source, index: int, width: int = WIDTH) -> bytes:
+    """The entries of a tile of level 0, each after its length."""
+    return encode_entries(source.leaves(index * WIDTH, index * WIDTH + width))
 
 
-def bundle(source: Source, index: int, width: int = TILE) -> bytes:
-    """The bytes of an entry bundle: each leaf after its length as 2 bytes, big-endian."""
-    leaves = source.leaves(index * TILE, index * TILE + width)
-    return b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in leaves)
-
-
-def resources(old: int, new: int) -> Iterator[tuple[int | str, int, int]]:
-    """Every tile and bundle (level, index, width) that a log of `new` leaves has and one of `old` had not."""
-    level = 0
-    while new >> (8 * level):
-        full, partial = tile_widths(level, new)
-        first, _ = tile_widths(level, old)
-        for index in range(first, full + (partial > 0)):
-            width = TILE if index < full else partial
-            if level == 0:
-                yield ENTRIES, index, width
-            yield level, index, width
-        level += 1
+def resources(source: Source, old: int, new: int) -> Iterator[tuple[str, bytes]]:
+    """Path and content of all that a log of `new` leaves has and one of `old` had not; a bundle before its tile."""
+    for tile in tiles_between(old, new):
+        if tile.level == 0:
+            yield entries_path(tile.index, tile.width), bundle_bytes(source, tile.index, tile.width)
+        yield tile.path(), tile_bytes(source, tile)
 
 
 class Publisher:
@@ -90,7 +75,9 @@ class Publisher:
         size = Checkpoint.parse(Note.parse(checkpoint).text).size
         if left is not None and left.size > size:
             raise ForkDanger(
-                f"{path} covers {left.size} leaves and the database only {size}.", published=left.size, stored=size
+                f"{path} covers {left.size} leaves and the database only {size}.",
+                published=left.size,
+                stored=size,
             )
         self._size = 0 if left is None else left.size
         if left is None or path.read_bytes() != checkpoint:
@@ -105,15 +92,12 @@ class Publisher:
             If the disk refuses; then the earlier checkpoint stands, and calling again mends it.
         """
         size = Checkpoint.parse(Note.parse(checkpoint).text).size
-        for level, index, width in resources(self._size, size):
-            path = self._directory / tile_path(level, index, width)
+        for name, data in resources(self._source, self._size, size):
+            path = self._directory / name
             make_dirs(path.parent, 0o755)
-            if isinstance(level, int):
-                write_atomic(path, tile(self._source, level, index, width), _READABLE)
-            else:
-                write_atomic(path, bundle(self._source, index, width), _READABLE)
-            if width == TILE:
-                shutil.rmtree(path.with_name(path.name + ".p"), ignore_errors=True)
+            write_atomic(path, data, _READABLE)
+            # A full tile serves whoever looks for a part of it (c2sp.org/tlog-tiles § Partial Tiles).
+            shutil.rmtree(path.with_name(path.name + ".p"), ignore_errors=True)
         # Ends here: tiles that no published checkpoint needs; the next start writes them again, the same.
         fault.point("chain-tiles-written")
         write_atomic(self._directory / "checkpoint", checkpoint, _READABLE)

@@ -49,8 +49,3 @@ def node(read: Read) -> merkle.Node:
         return merkle.root(hashes)
 
     return root_of
-
-
-def tile_widths(level: int, size: int) -> tuple[int, int]:
-    """How many full tiles a level of a log of `size` leaves has, and how many hashes its partial one (0: none)."""
-    return divmod(size >> (_TILE_LEVELS * level), TILE)
