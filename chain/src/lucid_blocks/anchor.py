@@ -18,7 +18,8 @@ CHECKPOINT: Final = "checkpoint"
 
 
 class Anchor:
-    """One durable checkpoint that is replaced by compare-and-swap. One process at a time (the data lock sees to it)."""
+    """One durable checkpoint that is replaced by compare-and-swap. One process at a time (the data lock
+    sees to it)."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / CHECKPOINT

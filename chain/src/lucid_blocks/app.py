@@ -25,7 +25,8 @@ BODY_LIMIT = 1 << 20
 
 
 def open_node(directory: Path, clock: Clock, bounds: Bounds | None = None) -> Node:
-    """Open the chain in a directory that the caller has locked; see `Ledger` and `load_identity` for errors."""
+    """Open the chain in a directory that the caller has locked; see `Ledger` and `load_identity` for
+    errors."""
     genesis = load_genesis(directory)
     identity = load_identity(directory, genesis)
     ledger = Ledger(directory, genesis, clock, bounds or Bounds())

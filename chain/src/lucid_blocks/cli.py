@@ -120,7 +120,7 @@ def _admission(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lucid-blocks",
-        description="The chain of a Lucid installation: a log of session records with a signed block every ten seconds.",
+        description="The chain of Lucid: a log of session records with a signed block every ten seconds.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,19 +1,19 @@
 """When a block is due, and what time it bears.
 
-Two clocks, and each is asked only for what it is good at. The *monotonic* clock gives the cadence: a block every
-`block_ms`, whatever an operator or NTP does to the date. The *wall* clock gives the phase and the time: while it
-behaves, blocks fall on whole multiples of `block_ms`.
+Two clocks, and each is asked only for what it is good at. The *monotonic* clock gives the cadence: a block
+every `block_ms`, whatever an operator or NTP does to the date. The *wall* clock gives the phase and the time:
+while it behaves, blocks fall on whole multiples of `block_ms`.
 
 | the wall clock | cadence | block time |
 |---|---|---|
 | behaves | every `block_ms`, on the slot | the wall clock's |
 | jumps forward | unbroken; the phase walks to the new slots by ≤ `SLEW_MS` a block | taken over at once |
-| jumps back | the same | goes on from the last block's at 99 % of the monotonic pace, until the wall has caught up |
+| jumps back | the same | goes on at 99 % of the monotonic pace, until the wall has caught up |
 | stands before the last block at start-up | the same | the same |
 
-Why 99 %: a session that runs across the jump keeps its own monotonic clock. Frozen block times would part from it
-by a minute in a minute; at 99 % they stay within a minute of it for more than an hour and a half, and an hour's
-jump is made up for in time. Block times grow strictly in any case.
+Why 99 %: a session that runs across the jump keeps its own monotonic clock. Frozen block times would part
+from it by a minute in a minute; at 99 % they stay within a minute of it for more than an hour and a half,
+and an hour's jump is made up for in time. Block times grow strictly in any case.
 """
 
 from __future__ import annotations

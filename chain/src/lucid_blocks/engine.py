@@ -1,8 +1,8 @@
 """The port between what the chain *is* (an application) and who decides the next block (an engine).
 
 Shaped after ABCI 2.0, so that a network of validators can take the solo engine's place: an engine asks for a
-proposal, has it judged, finalises it, and has it committed. It decides the order and the time; it never looks into
-a transaction.
+proposal, has it judged, finalises it, and has it committed. It decides the order and the time; it never
+looks into a transaction.
 """
 
 from __future__ import annotations

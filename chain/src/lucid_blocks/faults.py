@@ -20,7 +20,7 @@ class AlreadyInitialised(ChainFault):
     """There is a chain in this directory already."""
 
     code = "LUCID_ERR_5202"
-    advice = "Start it with `lucid-blocks run --data DIR`, or choose an empty directory. A chain is never overwritten."
+    advice = "Start it with `lucid-blocks run`, or choose an empty directory: a chain is never overwritten."
 
 
 class AnchorMissing(ChainFault):
@@ -28,8 +28,8 @@ class AnchorMissing(ChainFault):
 
     code = "LUCID_ERR_5203"
     advice = (
-        "Without it nobody can tell whether this database is the newest: signing could fork the log. Bring back"
-        " `anchor/checkpoint` as it was when the process last ran (not from a backup), or begin a new chain."
+        "Without it nobody can tell whether this database is the newest; signing could fork the log. Bring"
+        " back `anchor/checkpoint` as it was when the process last ran (from no backup), or begin a new chain."
     )
 
 
@@ -38,8 +38,9 @@ class ForkDanger(ChainFault):
 
     code = "LUCID_ERR_5204"
     advice = (
-        "Was the database or the anchor restored from a backup? Bring back the newest database: it must hold the"
-        " checkpoint in `anchor/checkpoint`. If it is lost, this log has ended: keep it for reading and begin a new chain."
+        "Was the database or the anchor restored from a backup? Bring back the newest database: it must hold"
+        " the checkpoint in `anchor/checkpoint`. If it is lost, this log has ended: keep it for reading and"
+        " begin a new chain."
     )
 
 
@@ -54,7 +55,7 @@ class DataDamaged(ChainFault):
     """What is stored does not hold together."""
 
     code = "LUCID_ERR_5206"
-    advice = "Run `lucid-blocks verify --data DIR`: it names the first height that differs. Then restore that file."
+    advice = "Run `lucid-blocks verify`: it names the first height that differs. Then restore that file."
 
 
 class NotDurable(ChainFault):

@@ -54,7 +54,7 @@ class Genesis:
             "validators": [{"cosigner": str(one.cosigner), "key": one.key.hex()} for one in self.validators],
         }
 
-    def bytes(self) -> bytes:
+    def encode(self) -> bytes:
         """Canonical JSON."""
         return encode(self.to_json())
 
@@ -92,7 +92,8 @@ class Genesis:
         return domains.genesis_hash(self.to_json())
 
     def trust(self) -> TrustPolicy:
-        """The policy to give to whoever is to check this chain's evidence: its log key and all its validators."""
+        """The policy to give to whoever is to check this chain's evidence: its log key and all its
+        validators."""
         witnesses: Sequence[VerifierKey] = [one.cosigner for one in self.validators]
         return TrustPolicy(self.chain, self.log, tuple(witnesses), len(witnesses))
 

@@ -27,6 +27,7 @@ from lucid_blocks.ledger import ANCHOR, DATABASE, TLOG, Ledger
 from lucid_blocks.mempool import Bounds
 from lucid_blocks.models import Params
 from lucid_blocks.solo import seal
+from lucid_blocks.state import MemoryHistory
 from lucid_blocks.store import Store
 from lucid_blocks.tlog import Publisher
 from lucid_kit import fault
@@ -66,16 +67,6 @@ class Identity:
     private: Ed25519PrivateKey  # the validator's, for transactions
 
 
-class _NoHistory:
-    """The past of a chain that is about to begin."""
-
-    def closed_at(self, session: str) -> None:
-        return None
-
-    def block_hash(self, height: int) -> None:
-        return None
-
-
 def initialise(
     directory: Path, name: str, recorders: Sequence[str], clock: Clock, params: Params | None = None
 ) -> Genesis:
@@ -86,7 +77,8 @@ def initialise(
     directory : Path
         Must not exist, or be empty.
     name : str
-        The origin's beginning: `demo` gives `lucid.local/demo-3f9a01c2`, `example.org/x` gives `example.org/x-…`.
+        The origin's beginning: `demo` gives `lucid.local/demo-3f9a01c2`, `example.org/x` gives
+        `example.org/x-…`.
     recorders : sequence of str
         Public keys (hex) that may begin sessions from the start.
 
@@ -119,8 +111,8 @@ def initialise(
         recorders=keys,
         params=params or Params(),
     )
-    write_atomic(partial / GENESIS, genesis.bytes(), 0o644)
-    block, state = first_block(genesis, _NoHistory())
+    write_atomic(partial / GENESIS, genesis.encode(), 0o644)
+    block, state = first_block(genesis, MemoryHistory())
     checkpoint = seal(Finalized(block, state, state), log, validator)
     store = Store.create(partial / DATABASE, block, state, checkpoint)
     try:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from lucid_blocks.ledger import Ledger
-from lucid_blocks.mempool import PendingRow
 from lucid_blocks.models import Entry
+from lucid_blocks.store import PendingRow
 from lucid_kit.errors import LucidError
 
 _TOGETHER: Final = 1_000

@@ -1,7 +1,8 @@
 """The two keys of a validator, each in a file that only its user may read; never in argv, a log or an error.
 
 `keys/log.pem` signs the log's checkpoints; `keys/validator.pem` cosigns them as a witness and signs the
-validator's transactions (the two messages have different domains). PKCS #8 PEM, so that any tool can read them.
+validator's transactions (the two messages have different domains). PKCS #8 PEM, so that any tool can read
+them.
 """
 
 from __future__ import annotations

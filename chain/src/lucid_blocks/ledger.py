@@ -1,7 +1,7 @@
 """The application an engine drives: state, mempool and disk together, and the order of their durable steps.
 
-A block becomes durable in four steps: database, anchor, tiles, published checkpoint. What may be *seen* (`head`)
-is what the anchor knows: nobody can have seen a block that a restored backup would not admit to.
+A block becomes durable in four steps: database, anchor, tiles, published checkpoint. What may be *seen*
+(`head`) is what the anchor knows: nobody can have seen a block that a restored backup would not admit to.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Ledger:
         """After the newest committed block."""
         return self._state
 
-    # ---- transactions ---------------------------------------------------------------------------------------------
+    # ---- transactions ----------------------------------------------------------------------------
 
     def accept(self, entries: Sequence[Entry]) -> list[PendingRow | LucidError | None]:
         """Take transactions in; the answers are durable once it returns.
@@ -85,8 +85,8 @@ class Ledger:
         Returns
         -------
         list
-            For each: the row that waits now (or waited already), None if it is in a block already, or why it is
-            refused. A transaction may build on an earlier one of the same call.
+            For each: the row that waits now (or waited already), None if it is in a block already, or why
+            it is refused. A transaction may build on an earlier one of the same call.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class Ledger:
         except LucidError as refusal:
             return refusal
 
-    # ---- what an engine drives ------------------------------------------------------------------------------------
+    # ---- what an engine drives -------------------------------------------------------------------
 
     def prepare_proposal(self) -> list[Entry]:
         """The waiting transactions that fit into the next block, in order."""
@@ -161,7 +161,8 @@ class Ledger:
         Raises
         ------
         NotDurable
-            If the disk refuses. Before the database has it, nothing has happened; afterwards `catch_up` goes on.
+            If the disk refuses. Before the database has it, nothing has happened; afterwards `catch_up`
+            goes on.
         """
         # Ends here: the block was never seen, its transactions wait in the database; another block is made.
         fault.point("chain-block-sealed")
@@ -176,8 +177,8 @@ class Ledger:
         self._state = finalized.after.settled()
         with self._turn:
             self._forget(self._mempool.rebase(self._state, finalized.block.entries))
-        # Ends here: the database is one checkpoint ahead of the anchor; the next start anchors the same bytes.
-        fault.point("chain-block-committed")
+        # Ends here: the database is one checkpoint ahead of the anchor; the next start anchors the same
+        # bytes. ult.point("chain-block-committed")
         self.catch_up()
 
     def catch_up(self) -> None:
@@ -203,7 +204,7 @@ class Ledger:
         if refused:
             self.store.drop_pending(entry.hash for entry, _ in refused)
 
-    # ---- start-up -------------------------------------------------------------------------------------------------
+    # ---- start-up --------------------------------------------------------------------------------
 
     def _recover(self, genesis: Genesis) -> tuple[StoredBlock, State]:
         """Bring database, anchor and files together after however the last process ended."""

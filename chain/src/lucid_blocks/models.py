@@ -14,7 +14,8 @@ from lucid_proof.records import Header, Seen, Transaction
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A transaction as it stands in the log: with its bytes and their leaf hash, so that neither is made twice."""
+    """A transaction as it stands in the log: with its bytes and their leaf hash, so that neither is made
+    twice."""
 
     tx: Transaction
     data: bytes  # canonical, at most 8,192 bytes

@@ -59,7 +59,8 @@ class Draft:
         return merged
 
     def knows(self, tx: Transaction) -> bool:
-        """Whether the key could sign this kind of record at all: the cheap question before the signature's."""
+        """Whether the key could sign this kind of record at all: the cheap question before the
+        signature's."""
         if tx.kind in ("recorder.admit", "recorder.revoke"):
             return tx.key.hex() in self.base.validators
         session = self.open_session(tx.session)

@@ -1,8 +1,8 @@
 """Checking a signature once: the answer for a transaction's bytes never changes, so it may be remembered.
 
-A transaction is checked when it arrives, when it is put into a block, and when the block is applied. Its id is
-the hash of all its bytes, the signature among them: what was found true for an id is true for ever. Only *true*
-is remembered; nobody can fill the memory with rubbish.
+A transaction is checked when it arrives, when it is put into a block, and when the block is applied. Its
+id is the hash of all its bytes, the signature among them: what was found true for an id is true for ever.
+Only *true* is remembered; nobody can fill the memory with rubbish.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The solo engine: one validator, one process, a block on every slot whether or not there are transactions."""
+"""The solo engine: one validator, one process, a block on every slot whether or not there are
+transactions."""
 
 from __future__ import annotations
 
@@ -68,7 +69,8 @@ class SoloEngine:
             took((self._clock.monotonic_ms() - began_ms) / 1000)
 
     def decide(self) -> Finalized | None:
-        """Make the next block now. None, and a line in the log, if the disk refused: the next slot tries again."""
+        """Make the next block now. None, and a line in the log, if the disk refused: the next slot tries
+        again."""
         try:
             self._app.catch_up()
             entries = self._app.prepare_proposal()

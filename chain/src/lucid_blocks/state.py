@@ -1,8 +1,8 @@
 """The rules of the chain: `apply(state, block)` is the next state, or the name of the rule that was broken.
 
-This module, with `rules` for the transactions, is the specification that docs/specs/chain.md puts into words. It
-reads no clock, no disk and no network. What happened too long ago to be held in memory (every closed session,
-every block's hash) is looked up in a `History`, which a state asks only about its own past.
+This module, with `rules` for the transactions, is the specification that docs/specs/chain.md puts into
+words. It reads no clock, no disk and no network. What happened too long ago to be held in memory (every
+closed session, every block's hash) is looked up in a `History`, which a state asks only about its own past.
 """
 
 from __future__ import annotations
@@ -29,6 +29,28 @@ class History(Protocol):
     def block_hash(self, height: int) -> bytes | None:
         """The hash of the block at that height, 32 bytes, or None."""
         ...
+
+
+class MemoryHistory:
+    """A history in memory, for re-execution and for tests."""
+
+    def __init__(self) -> None:
+        self.closed: dict[str, int] = {}
+        self.hashes: dict[int, bytes] = {}
+
+    def closed_at(self, session: str) -> int | None:
+        """As `History` says."""
+        return self.closed.get(session)
+
+    def block_hash(self, height: int) -> bytes | None:
+        """As `History` says."""
+        return self.hashes.get(height)
+
+    def learn(self, state: State) -> State:
+        """Remember what a state brought, and give the state that no longer carries it itself."""
+        self.closed.update(state.recent_closed)
+        self.hashes.update(state.recent_blocks)
+        return state.settled()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """What the chain remembers: one SQLite database, written by one process, one transaction a block.
 
-WAL with synchronous=FULL: what a call here has written is durable once it returns, and a process that is killed
-leaves the state before a transaction or after it. Reads see the newest commit; what must not be seen before it is
-anchored is kept back by whoever asks (`lucid_blocks.ledger`).
+WAL with synchronous=FULL: what a call here has written is durable once it returns, and a process that is
+killed leaves the state before a transaction or after it. Reads see the newest commit; what must not be seen
+before it is anchored is kept back by whoever asks (`lucid_blocks.ledger`).
 
-Everything in the tables `closed`, `open_sessions` and `meta` follows from the leaves: `lucid-blocks verify` derives
-it again and compares.
+Everything in the tables `closed`, `open_sessions` and `meta` follows from the leaves: `lucid-blocks
+verify` derives it again and compares.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 -- Every leaf of the log. A block's header stands at its log_size.
 CREATE TABLE leaves (position INTEGER PRIMARY KEY, data BLOB NOT NULL);
 -- Level 0: leaf hashes; level n: roots of 256 hashes of level n-1: the rows of C2SP tiles.
-CREATE TABLE hashes (level INTEGER, position INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, position)) WITHOUT ROWID;
+CREATE TABLE hashes (
+    level INTEGER, position INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, position)) WITHOUT ROWID;
 CREATE TABLE blocks (
     height INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, time_ms INTEGER NOT NULL,
     log_size INTEGER NOT NULL UNIQUE, log_root BLOB NOT NULL, txs INTEGER NOT NULL, checkpoint BLOB NOT NULL);
@@ -46,7 +47,8 @@ CREATE TABLE open_sessions (session TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOU
 CREATE TABLE closed (session TEXT PRIMARY KEY, height INTEGER NOT NULL) WITHOUT ROWID;
 -- Transactions that were answered and are not in a block yet, in the order in which they came.
 CREATE TABLE pending (
-    arrival INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, data BLOB NOT NULL, arrived_ms INTEGER NOT NULL);
+    arrival INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, data BLOB NOT NULL, arrived_ms
+    INTEGER NOT NULL);
 """
 
 
@@ -80,7 +82,8 @@ class PendingRow:
 
 
 class Store:
-    """The chain's database. Usable from several threads: one writes at a time, each reads on its own connection.
+    """The chain's database. Usable from several threads: one writes at a time, each reads on its own
+    connection.
 
     Parameters
     ----------
@@ -127,7 +130,7 @@ class Store:
                 db.close()
             self._readers.clear()
 
-    # ---- writing --------------------------------------------------------------------------------------------------
+    # ---- writing ---------------------------------------------------------------------------------
 
     def accept(self, rows: Iterable[PendingRow]) -> None:
         """Remember transactions that are about to be answered; all or none.
@@ -198,7 +201,7 @@ class Store:
             db.executemany("DELETE FROM pending WHERE id = ?", [(entry.hash,) for entry in block.entries])
             _write_state(db, before, after)
 
-    # ---- the history that the state machine asks ------------------------------------------------------------------
+    # ---- the history that the state machine asks -------------------------------------------------
 
     def closed_at(self, session: str) -> int | None:
         """The height of the block that closed the session, or None."""
@@ -210,7 +213,7 @@ class Store:
         row = self._one("SELECT hash FROM blocks WHERE height = ?", height)
         return None if row is None else bytes(row[0])
 
-    # ---- reading --------------------------------------------------------------------------------------------------
+    # ---- reading ---------------------------------------------------------------------------------
 
     def newest(self) -> StoredBlock:
         """The newest block that was committed."""
@@ -223,7 +226,8 @@ class Store:
     def block(self, height: int) -> StoredBlock | None:
         """The block at that height, or None."""
         row = self._one(
-            "SELECT b.hash, b.checkpoint, l.data FROM blocks b JOIN leaves l ON l.position = b.log_size WHERE b.height = ?",
+            "SELECT b.hash, b.checkpoint, l.data FROM blocks b JOIN leaves l ON l.position = b.log_size"
+            " WHERE b.height = ?",
             height,
         )
         return None if row is None else StoredBlock(Header.parse(row[2]), row[0], row[1])

@@ -1,7 +1,8 @@
 """The log as static files, `tlog/` in the data directory: c2sp.org/tlog-tiles, for any web server or `rsync`.
 
-The files follow from the database and hold nothing that it does not. Tiles are written before the checkpoint that
-needs them, and both after the checkpoint is anchored; whatever a crash left out is written at the next start.
+The files follow from the database and hold nothing that it does not. Tiles are written before the
+checkpoint that needs them, and both after the checkpoint is anchored; whatever a crash left out is written
+at the next start.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def bundle_bytes(source: Source, index: int, width: int = WIDTH) -> bytes:
 
 
 def resources(source: Source, old: int, new: int) -> Iterator[tuple[str, bytes]]:
-    """Path and content of all that a log of `new` leaves has and one of `old` had not; a bundle before its tile."""
+    """Path and content of all that a log of `new` leaves has and one of `old` had not; a bundle before its
+    tile."""
     for tile in tiles_between(old, new):
         if tile.level == 0:
             yield entries_path(tile.index, tile.width), bundle_bytes(source, tile.index, tile.width)

@@ -1,7 +1,8 @@
 """The log's tree as it is stored: rows of tile hashes, eight binary levels apart (c2sp.org/tlog-tiles).
 
-Level 0 holds leaf hashes; position n of level l+1 is the root over the 256 hashes of level l from 256·n on. Any
-node between two levels is made of at most 128 stored hashes when it is needed, so nothing else is stored.
+Level 0 holds leaf hashes; position n of level l+1 is the root over the 256 hashes of level l from 256·n
+on. Any node between two levels is made of at most 128 stored hashes when it is needed, so nothing else is
+stored.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Re-execution: every block again from genesis through `apply`, compared with everything that is stored.
 
-Nothing derived is taken from the database: leaves come in, and headers, state, tree, checkpoints, tiles, published
-files and the anchor must follow from them. It only reads, and may run while the chain does.
+Nothing derived is taken from the database: leaves come in, and headers, state, tree, checkpoints, tiles,
+published files and the anchor must follow from them. It only reads, and may run while the chain does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lucid_blocks.home import load_genesis
 from lucid_blocks.ledger import ANCHOR, DATABASE, TLOG
 from lucid_blocks.models import Block
 from lucid_blocks.refusals import Refused
-from lucid_blocks.state import State, apply
+from lucid_blocks.state import MemoryHistory, State, apply
 from lucid_blocks.store import Store, StoredBlock, derived_rows, transaction_row
 from lucid_blocks.tlog import resources
 from lucid_blocks.tree import grown
@@ -71,25 +71,6 @@ class _Differs(Exception):
         self.difference = Difference(height, where, what)
 
 
-class _Memory:
-    """A history that holds only what was re-executed."""
-
-    def __init__(self) -> None:
-        self.closed: dict[str, int] = {}
-        self.hashes: dict[int, bytes] = {}
-
-    def closed_at(self, session: str) -> int | None:
-        return self.closed.get(session)
-
-    def block_hash(self, height: int) -> bytes | None:
-        return self.hashes.get(height)
-
-    def learn(self, state: State) -> State:
-        self.closed.update(state.recent_closed)
-        self.hashes.update(state.recent_blocks)
-        return state.settled()
-
-
 def verify(directory: Path, progress: Progress = lambda _height, _newest: None) -> VerifyReport:
     """Execute the chain in a data directory again and compare.
 
@@ -102,7 +83,7 @@ def verify(directory: Path, progress: Progress = lambda _height, _newest: None) 
     # The anchor first: a chain that runs meanwhile only adds to the database that is read next.
     anchored = Anchor(directory / ANCHOR).load()
     store = Store(directory / DATABASE)
-    memory = _Memory()
+    memory = MemoryHistory()
     height, state, transactions = -1, None, 0
     try:
         with store.snapshot():
@@ -125,7 +106,7 @@ def verify(directory: Path, progress: Progress = lambda _height, _newest: None) 
     return VerifyReport(genesis.chain, height, leaves, transactions, found)
 
 
-def _execute(genesis: Genesis, store: Store, memory: _Memory) -> Iterator[tuple[State, Block]]:
+def _execute(genesis: Genesis, store: Store, memory: MemoryHistory) -> Iterator[tuple[State, Block]]:
     """Every state from genesis on, each compared with what is stored of its block."""
     newest = store.newest().header.height
     first, state = first_block(genesis, memory)

@@ -1,4 +1,5 @@
-"""What can be asked of the chain. Everything is bounded by `Ledger.head`: what is not anchored is not shown."""
+"""What can be asked of the chain. Everything is bounded by `Ledger.head`: what is not anchored is not
+shown."""
 
 from __future__ import annotations
 
@@ -140,18 +141,18 @@ class View:
         height = self._store.height_of_root(root)
         if height is not None and height <= head:
             found.append({"tree": "log", "height": height, "size": self.block(height).header.log_size})
-        for record in self._store.records_by_root(root, 100):
-            if record.height <= head:
-                found.append(
-                    {
-                        "tree": "session",
-                        "session": record.session,
-                        "seq": record.seq,
-                        "size": self._entry(record).tx.body["chunks"],
-                        "height": record.height,
-                        "index": record.position,
-                    }
-                )
+        found.extend(
+            {
+                "tree": "session",
+                "session": record.session,
+                "seq": record.seq,
+                "size": self._entry(record).tx.body["chunks"],
+                "height": record.height,
+                "index": record.position,
+            }
+            for record in self._store.records_by_root(root, 100)
+            if record.height <= head
+        )
         return found
 
     def validate(self, session: str) -> tuple[list[StoredRecord], str | None]:

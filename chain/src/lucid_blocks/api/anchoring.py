@@ -27,7 +27,7 @@ class NotOneSession(ValidationFailed):
     """These are not records of one session."""
 
     code = "LUCID_ERR_1208"
-    advice = "Send the begin, interim and close records of one session in the order of seq, or use /transactions/batch."
+    advice = "Send the records of one session in the order of seq, or use /transactions/batch."
 
 
 class SessionRecords(Closed):
@@ -147,7 +147,8 @@ def get_session(
 
 @routes.post("/verify")
 def verify(node: Chain, claim: Claim) -> Verification:
-    """Check a leaf's tlog-proof against this log's keys. `lucid-verify` does it offline and needs not trust us."""
+    """Check a leaf's tlog-proof against this log's keys. `lucid-verify` does it offline and needs not
+    trust us."""
     try:
         proof = TlogProof.parse(claim.proof.encode())
         opened = open_checkpoint(proof.checkpoint, node.genesis.trust())

@@ -36,7 +36,7 @@ class Proposal(Closed):
     """A block that someone has."""
 
     header: HeaderIn
-    transactions: Annotated[list[TransactionIn], Field(max_length=_JUDGED)] = []
+    transactions: Annotated[list[TransactionIn], Field(max_length=_JUDGED, default_factory=list)]
 
 
 class Judgement(BaseModel):

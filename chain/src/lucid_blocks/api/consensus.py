@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Never
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -21,7 +21,7 @@ class NoVotes(DomainError):
     """One validator decides alone here: there is nothing to vote on."""
 
     code = "LUCID_ERR_4240"
-    advice = "The validator's cosignature on a block's checkpoint is the whole vote; GET /consensus/history shows it."
+    advice = "The cosignature on a block's checkpoint is the whole vote; see GET /consensus/history."
 
 
 class Participant(BaseModel):
@@ -116,8 +116,8 @@ def history(
     return History(decisions=[_decision(node, each) for each in blocks], next=oldest or None)
 
 
-@routes.post("/vote", responses={200: {"description": "Never with the solo engine.", "model": None}})
-def vote(node: Chain, vote: Vote) -> Never:
+@routes.post("/vote", status_code=202)
+def vote(node: Chain, vote: Vote) -> None:
     """Refused: the solo engine's validator decides alone."""
     raise NoVotes(f"The engine is {node.engine.name}; block {vote.height} needs no other vote.")
 

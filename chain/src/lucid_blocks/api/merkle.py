@@ -1,4 +1,5 @@
-"""`/merkle`: RFC 6962 trees, built and checked for whoever has none at hand. Nothing that is sent here is stored."""
+"""`/merkle`: RFC 6962 trees, built and checked for whoever has none at hand. Nothing that is sent here is
+stored."""
 
 from __future__ import annotations
 
@@ -35,8 +36,10 @@ class NoSuchLeaf(ValidationFailed):
 class Leaves(Closed):
     """A tree, by its leaves: texts that are hashed as leaves, or leaf hashes."""
 
-    leaves: Annotated[list[Annotated[str, Field(max_length=8_192)]], Field(max_length=_LEAVES)] = []
-    leaf_hashes: Annotated[list[Hex32], Field(max_length=_LEAVES)] = []
+    leaves: Annotated[
+        list[Annotated[str, Field(max_length=8_192)]], Field(max_length=_LEAVES, default_factory=list)
+    ]
+    leaf_hashes: Annotated[list[Hex32], Field(max_length=_LEAVES, default_factory=list)]
     prove: Count | None = Field(default=None, description="give the inclusion path of this leaf")
 
 
