@@ -242,7 +242,7 @@ def signed_from_json(data: object) -> SignedTransaction:
         raise JsonDisagrees("raw_data_hex is not the encoding of raw_data", stated=str(stated)[:4096])
     if data.get("txID") and _bytes_from_json(data["txID"], "txID") != transaction.txid(raw):
         raise JsonDisagrees("txID is not the SHA-256 of raw_data", stated=str(data["txID"])[:64])
-    signatures = data.get("signature") or []
+    signatures = data.get("signature", [])
     if not isinstance(signatures, list):
         raise MalformedJson("signature is a list")
     found = tuple(_bytes_from_json(item, "signature") for item in signatures)

@@ -16,6 +16,7 @@ from lucid_tron.codec.errors import (
     UnknownContract,
     ValueOutOfRange,
 )
+from lucid_tron.codec.wire import varint
 
 _URL = "type.googleapis.com/protocol."
 SIGNATURE_LENGTH = 65
@@ -105,6 +106,13 @@ class _Envelope(wire.Message):
     signature: tuple[bytes, ...] = wire.repeated(2, wire.BYTES)
 
 
+write_int64 = wire.INT64.write
+# What stands before every parameter: the contract's number, and the URL of its type.
+_HEADS = {
+    cls: (b"\x08" + varint(kind), b"\x0a" + wire.TEXT.write(_URL + kind.name)) for cls, kind in TYPES.items()
+}
+
+
 def encode(raw: RawTransaction) -> bytes:
     """The canonical bytes of `raw_data`.
 
@@ -113,22 +121,28 @@ def encode(raw: RawTransaction) -> bytes:
     CodecError
         If a value does not fit its field.
     """
-    contract = raw.contract
-    kind = TYPES.get(type(contract))
-    if kind is None:
+    contract = raw.contracts[0]
+    head = _HEADS.get(type(contract))
+    if head is None:
         raise UnknownContract(f"{type(contract).__name__} is no contract")
-    parameter = _Any(_URL + kind.name, wire.encode(contract))
-    return wire.encode(
-        _Raw(
-            raw.ref_block_bytes,
-            raw.ref_block_hash,
-            raw.expiration,
-            raw.data,
-            (_Contract(parameter, int(kind), raw.permission_id),),
-            raw.timestamp,
-            raw.fee_limit,
-        )
-    )
+    kind, url = head
+    value = wire.encode(contract)
+    any_ = url + b"\x12" + varint(len(value)) + value
+    inner = kind + b"\x12" + varint(len(any_)) + any_
+    if raw.permission_id:
+        inner += b"\x28" + wire.INT32.write(raw.permission_id)
+    # The fields of `_Raw`, which decodes this, in its order; a test holds the two together.
+    out = b"\x0a\x02" + raw.ref_block_bytes + b"\x22\x08" + raw.ref_block_hash
+    if raw.expiration:
+        out += b"\x40" + write_int64(raw.expiration)
+    if raw.data:
+        out += b"\x52" + wire.BYTES.write(raw.data)
+    out += b"\x5a" + varint(len(inner)) + inner
+    if raw.timestamp:
+        out += b"\x70" + write_int64(raw.timestamp)
+    if raw.fee_limit:
+        out += b"\x90\x01" + write_int64(raw.fee_limit)
+    return out
 
 
 def decode(raw_bytes: bytes) -> RawTransaction:

@@ -47,10 +47,13 @@ class Kind:
     message: type[Message] | None = None
 
 
+_SMALL = tuple(bytes((value,)) for value in range(0x80))
+
+
 def varint(value: int) -> bytes:
     """An unsigned integer below 2^64 as a minimal varint."""
     if value < 0x80:
-        return bytes((value,))
+        return _SMALL[value]
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -182,6 +185,7 @@ class Message:
 
     __slots__ = ()
     plans: ClassVar[tuple[FieldPlan, ...]]
+    steps: ClassVar[tuple[tuple[str, bytes, Callable[[Any], bytes], Any, bool, bool], ...]]
 
 
 def tagged(number: int, kind: Kind, *, default: Any = ...) -> Any:
@@ -213,6 +217,11 @@ def message(cls: type[M]) -> type[M]:
         for f in fields(cls)  # type: ignore[arg-type]
     ]
     cls.plans = tuple(sorted(plans, key=lambda plan: plan.number))
+    # What `encode` needs of each plan, unpacked once: it runs for every signature.
+    cls.steps = tuple(
+        (plan.name, plan.tag, plan.kind.write, plan.kind.default, plan.kind.required, plan.repeated)
+        for plan in cls.plans
+    )
     return cls
 
 
@@ -225,20 +234,19 @@ def encode(value: Message) -> bytes:
         If a value does not fit its field.
     """
     parts: list[bytes] = []
-    for plan in value.plans:
-        content = getattr(value, plan.name)
-        kind = plan.kind
-        if plan.repeated:
+    for name, tag, write, default, required, is_repeated in value.steps:
+        content = getattr(value, name)
+        if is_repeated:
             if type(content) is not tuple:
-                raise ValueOutOfRange(f"{plan.name} is a tuple, not {type(content).__name__}")
-            parts.extend(plan.tag + kind.write(item) for item in content)
-        elif content is None and kind.default is None and not kind.required:
-            continue
-        else:
-            # Written before it is compared with the default: 0.0 and "" must not pass for 0.
-            written = kind.write(content)
-            if content != kind.default:
-                parts.append(plan.tag + written)
+                raise ValueOutOfRange(f"{name} is a tuple, not {type(content).__name__}")
+            for item in content:
+                parts += tag, write(item)
+        # Identity first: most fields hold the very default they were made with.
+        elif content is not default or required:
+            # Written before it is compared with the default: 0.0 and False must not pass for 0.
+            written = write(content)
+            if content != default:
+                parts += tag, written
     return b"".join(parts)
 
 
