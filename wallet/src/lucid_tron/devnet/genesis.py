@@ -24,7 +24,7 @@ from lucid_tron.devnet.params import Parameters
 from lucid_tron.devnet.state import Sheet, World
 
 REPRESENTATIVES = 27
-FAUCET_SUN = 10_000_000_000 * SUN
+FAUCET_SUN = 5_000_000_000 * SUN  # below 2^53, so that JavaScript reads it exactly
 USDT_SUPPLY = 50_000_000_000 * 10**6
 MAINNET_USDT_FACTOR = 34_000
 """Dynamic-energy surcharge that mainnet's USDT carries: the most there is (getDynamicEnergyMaxFactor)."""

@@ -39,7 +39,7 @@ def account_shape(view: View, holder: Account) -> Json:
     ]
     return without_defaults(
         {
-            "account_name": holder.name.encode().hex(),
+            "account_name": view.text(holder.name),
             "type": "Contract" if holder.is_contract else "",
             "address": view.show(holder.address),
             "balance": lies.balance(view, holder.balance),

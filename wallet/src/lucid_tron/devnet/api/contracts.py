@@ -99,8 +99,8 @@ def _dry_run(view: View, body: Json) -> tuple[machine.Outcome, c.Contract] | Non
     return outcome, order
 
 
-def _refused(code: str, message: str) -> Json:
-    return {"result": {"code": code, "message": message.encode().hex()}}
+def _refused(view: View, code: str, message: str) -> Json:
+    return {"result": {"code": code, "message": view.text(message)}}
 
 
 MISSING = "Contract validate error : Smart contract is not exist."
@@ -110,15 +110,15 @@ def trigger_constant(view: View, body: Json) -> Json:
     """Run a call and forget it. A revert is answered with its data and ``ret: FAILED``."""
     run = _dry_run(view, body)
     if run is None:
-        return _refused("CONTRACT_VALIDATE_ERROR", MISSING)
+        return _refused(view, "CONTRACT_VALIDATE_ERROR", MISSING)
     outcome, order = run
     if outcome.result not in ("SUCCESS", "REVERT"):
-        return _refused("CONTRACT_EXE_ERROR", f"Contract execute error : {outcome.reason}")
+        return _refused(view, "CONTRACT_EXE_ERROR", f"Contract execute error : {outcome.reason}")
     data = order.data if isinstance(order, c.TriggerSmartContract) else b""
     output = lies.constant_result(view, data, outcome.output)
     result: Json = {"result": True}
     if not outcome.succeeded:
-        result["message"] = outcome.reason.encode().hex()
+        result["message"] = view.text(outcome.reason)
     raw, encoded = build.raw_transaction(view, order, {})
     shape = shapes.transaction(view, raw, encoded)
     return without_defaults(
@@ -138,10 +138,10 @@ def estimate_energy(view: View, body: Json) -> Json:
     """The energy a call needs as the chain stands; without java-tron's search, so exact rather than rounded up."""
     run = _dry_run(view, body)
     if run is None:
-        return _refused("CONTRACT_VALIDATE_ERROR", MISSING)
+        return _refused(view, "CONTRACT_VALIDATE_ERROR", MISSING)
     outcome, _ = run
     if not outcome.succeeded:
-        return _refused("CONTRACT_EXE_ERROR", f"Contract execute error : {outcome.reason}")
+        return _refused(view, "CONTRACT_EXE_ERROR", f"Contract execute error : {outcome.reason}")
     return {"result": {"result": True}, "energy_required": outcome.energy}
 
 
@@ -150,7 +150,7 @@ def trigger(view: View, body: Json) -> Json:
     order = order_in(body)
     if accounts.contract(view.state, order.contract_address) is None:
         return _refused(
-            "CONTRACT_VALIDATE_ERROR", "Contract validate error : No contract or not a valid smart contract"
+            view, "CONTRACT_VALIDATE_ERROR", "Contract validate error : No contract or not a valid smart contract"
         )
     if not body.get("owner_address"):
         raise BadRequest("owner_address is missing")

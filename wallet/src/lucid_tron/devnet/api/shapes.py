@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from lucid_tron.codec.json import raw_to_json
 from lucid_tron.codec.transaction import RawTransaction, SignedTransaction, txid
 from lucid_tron.devnet.actuators import Effect
@@ -57,10 +59,10 @@ def block(view: View, sealed: Block, *, detail: bool = True) -> Json:
 
 
 def log(view: View, entry: Log) -> Json:
-    """An event; the address has 20 bytes here, as in java-tron."""
+    """An event; the address has 20 bytes here, also in base58check, as in java-tron."""
     return without_defaults(
         {
-            "address": view.show(b"\x41" + entry.address) if view.visible else entry.address.hex(),
+            "address": base58check(entry.address) if view.visible else entry.address.hex(),
             "topics": [each.hex() for each in entry.topics],
             "data": entry.data.hex(),
         }
@@ -97,10 +99,21 @@ def info(view: View, entry: Entry, sealed: Block) -> Json:
             "receipt": receipt(effect, entry.net_usage, entry.net_fee),
             "log": [log(view, each) for each in effect.logs],
             "result": "FAILED" if failed else "",
-            "resMessage": effect.reason.encode().hex() if failed else "",
+            "resMessage": view.text(effect.reason) if failed else "",
         }
         | effect.extra
     )
+
+
+def base58check(raw: bytes) -> str:
+    """Any bytes as base58 with a checksum. `Address` takes 21 only."""
+    digits = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+    whole = raw + sha256(sha256(raw).digest()).digest()[:4]
+    number, text = int.from_bytes(whole, "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = digits[digit] + text
+    return "1" * (len(whole) - len(whole.lstrip(b"\x00"))) + text
 
 
 def signed(view: View, raw: RawTransaction, given: SignedTransaction) -> Json:

@@ -45,27 +45,27 @@ def broadcast_hex(view: View, body: Json) -> Json:
     return _take(view, transaction.decode_signed(hex_in(body, "transaction")))
 
 
-def _refusal(code: str, txid: str, message: str) -> Json:
-    return {"code": code, "txid": txid, "message": message.encode().hex()}
+def _refusal(view: View, code: str, txid: str, message: str) -> Json:
+    return {"code": code, "txid": txid, "message": view.text(message)}
 
 
 def _take(view: View, signed: SignedTransaction) -> Json:
     faults, txid = view.node.faults, signed.txid.hex()
     if faults.take("busy"):
-        return _refusal("SERVER_BUSY", txid, "Server busy.")
+        return _refusal(view, "SERVER_BUSY", txid, "Server busy.")
     if faults.take("lose"):
         faults.lost[signed.txid] = signed
         return {"result": True, "txid": txid}
     try:
         view.ledger.broadcast(signed)
     except Refused as refused:
-        return _refusal(refused.code, txid, refused.message)
+        return _refusal(view, refused.code, txid, refused.message)
     if view.node.instant:
         view.ledger.seal()
     if faults.take("mute"):
         raise AnswerLost
     if faults.take("duplicate"):
-        return _refusal("DUP_TRANSACTION_ERROR", txid, "Dup transaction.")
+        return _refusal(view, "DUP_TRANSACTION_ERROR", txid, "Dup transaction.")
     return {"result": True, "txid": lies.txid(view, txid)}
 
 

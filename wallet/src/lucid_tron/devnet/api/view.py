@@ -70,6 +70,10 @@ class View:
         """An address as the request wants to read it."""
         return Address(address).base58 if self.visible else address.hex()
 
+    def text(self, words: str) -> str:
+        """Text that java-tron keeps as bytes: hexadecimal, plain in the visible form."""
+        return words if self.visible else words.encode().hex()
+
 
 def address_in(body: Mapping[str, Any], *names: str) -> Address:
     """Read an address that may stand under any of these names, in either form.
