@@ -33,7 +33,7 @@ class Shot(NamedTuple):
     pointer: tuple[int, int]
 
 
-class Resized(Exception):
+class Resized(Exception):  # noqa: N818
     """The screen has another size now: there is no picture, the next one must be whole."""
 
 

@@ -21,7 +21,7 @@ from lucid.recording.events import check_desktop_event
 from lucid.recording.spool import Spool
 
 if TYPE_CHECKING:
-    pass
+    from pathlib import Path
 
 POINTER_MS: Final = 250
 POINTER_IDLE_MS: Final = 1_000
