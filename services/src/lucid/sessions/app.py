@@ -99,6 +99,9 @@ class Instance:
             )
             stack.push_async_callback(documents.close)
             self._documents = documents
+            keys_url = settings.keys_url or f"sqlite:///{(settings.home / 'keys.db').absolute()}"
+            keys = await open_documents(keys_url)
+            stack.push_async_callback(keys.close)
             blobs = open_blobs(settings.blobs_url or f"file://{(settings.data / 'blobs').absolute()}")
             custody = KeyFile(settings.kms_key)
             chain_client = await stack.enter_async_context(Client(settings.chain_url, token=token))
@@ -107,7 +110,7 @@ class Instance:
             backoff = Backoff(settings.retry_first_s, settings.retry_last_s)
             chain, desktops = HttpChain(chain_client), RdpDesktops(rdp_client)
             store, ledger = SessionStore(documents, clock), Ledger(documents)
-            vault, requests = Vault(documents, custody), Requests(documents, custody)
+            vault, requests = Vault(keys, custody, keys_url), Requests(documents, custody)
             for part in (store, ledger, vault, requests):
                 await part.ensure()
             archive = Archive(store, ledger, blobs, settings.spool)
@@ -133,7 +136,7 @@ class Instance:
                 store,
                 vault,
                 requests,
-                Starter(settler, settings, clock, str(trust.log)),
+                Starter(settler, settings, clock, trust.log),
                 settler,
                 archive,
                 clock,
@@ -142,7 +145,7 @@ class Instance:
             app.state.rooms = Rooms(
                 sessions, store, ledger, uploader, archive, reader,
                 Exporter(chain, fetch, archive, ledger, reader, trust), Replay(vault, ledger, reader), figures,
-                str(trust.log),
+                trust.log,
             )  # fmt: skip
             head.listen(anchorer.block)
             head.listen(sessions.block)

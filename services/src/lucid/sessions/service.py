@@ -192,7 +192,7 @@ class Sessions:
             created_ms=self._clock.now_ms(),
             key_commitment=fresh.commitment,
         )
-        await self._store.insert(session, beside=[("session_keys", fresh.document)])
+        await self._store.insert(session)
         # Ends here: a session without a desktop; start-up leaves it to be started or deleted.
         fault.point("session-created")
         get_logger().info("session.created", session_id=id_)

@@ -21,6 +21,7 @@ from lucid_kit.clock import Clock
 from lucid_kit.errors import LucidError
 from lucid_kit.files import make_dirs
 from lucid_kit.logs import get_logger
+from lucid_proof.note import VerifierKey
 from lucid_proof.receipt import Receipt
 from lucid_proof.records import Seen, Transaction
 
@@ -32,7 +33,7 @@ class Starter:
     settler: Settler
     settings: Settings
     clock: Clock
-    log_key: str
+    log_key: VerifierKey
 
     async def start(self, session: Session, key: bytes) -> tuple[Conductor, Access]:
         """From `created` to `ready`: the begin record is journalled and was offered to the chain, the gate is
@@ -134,6 +135,6 @@ def _why(error: BaseException) -> str:
     return f"not-started-{error.code}" if isinstance(error, LucidError) else "not-started"
 
 
-def _access(desktop: Desktop, begin: Transaction, log_key: str) -> Access:
-    receipt = Receipt.build(log_key, begin).bytes().decode("utf-8")
+def _access(desktop: Desktop, begin: Transaction, log_key: VerifierKey) -> Access:
+    receipt = Receipt(begin, log_key).bytes().decode("utf-8")
     return Access(desktop.session, desktop.host, desktop.port, desktop.username, desktop.password, receipt)
