@@ -9,6 +9,7 @@ For the tests of any room. The product never imports it: its keys are in the ope
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -140,6 +141,7 @@ class TestSession:
             "on_failure": "cut",
         }
         self.record(records.BEGIN, begin | {"key_commitment": domains.key_commitment(session.encode()).hex()})
+        self.clock_ms = self.log.newest.time_ms + 500
 
     def with_chunks(self, count: int, size: int = 5000) -> Self:
         """Record chunks of `size` bytes, a block and an interim after every second one."""
@@ -161,7 +163,7 @@ class TestSession:
         self.record(records.CLOSE, self.state() | {"outcome": outcome, "reason": reason})
         return self
 
-    def chunk(self, ciphertext: bytes, from_ms: int | None = None, lasts_ms: int = 4_000) -> ChunkRecord:
+    def chunk(self, ciphertext: bytes, from_ms: int | None = None, lasts_ms: int = 5_000) -> ChunkRecord:
         """Seal a chunk that goes on from the last one."""
         start = self.clock_ms if from_ms is None else from_ms
         self.clock_ms = start + lasts_ms
@@ -273,5 +275,5 @@ def describe(members: Mapping[str, bytes]) -> bytes:
     origin = members[layout.CHECKPOINT].split(b"\n", 1)[0].decode()
     count = members[layout.RECORDS].count(b"\n")
     evidence = sum(name.endswith(".leaf") for name in members)
-    session = Transaction.parse(members[layout.leaf_name(0)]).session
+    session = str(json.loads(members[layout.MANIFEST])["session"])
     return layout.manifest(session, origin, count, evidence, listed)
