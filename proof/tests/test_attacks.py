@@ -5,10 +5,11 @@ manifest is always made to fit (`rewrite`), since it takes no key to write one.
 """
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from lucid_proof import Verdict, records, verify
+from lucid_proof import Verdict, layout, records, verify
 from lucid_proof.canonical import decode, encode
 from lucid_proof.note import Note, sign
 from lucid_proof.records import build_transaction
@@ -17,7 +18,7 @@ from lucid_proof.tlogproof import TlogProof
 
 OTHER = SESSION[:-4] + "0000"
 INTERIM, CLOSE = 1, 3
-"""Places of records in `session`: begin, interim after chunk 1, interim after chunk 3, close after chunk 4."""
+"""Places of records in `session`: begin, interim after chunks 1 and 3, close after chunk 4."""
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def edit_leaf(members, number, change):
 
 
 def test_what_nobody_touched_is_complete(forge):
-    report = forge(lambda members: None)
+    report = forge(lambda _: None)
     assert (report.verdict, report.findings, report.chunks, report.records) == (Verdict.COMPLETE, (), 5, 4)
 
 
@@ -198,8 +199,6 @@ def test_a_changed_time_in_a_chunk_record_is_altered(forge, member):
 
 
 def test_a_record_whose_piece_root_is_not_that_of_its_chunk_is_altered(tmp_path):
-    from dataclasses import replace
-
     made = a_session()
     made.with_chunks(1)
     record, data = made.chunks[0]
@@ -309,15 +308,12 @@ def test_a_dropped_begin_is_altered(forge):
 
 
 def test_no_session_records_at_all_is_altered(session, bundle, tmp_path):
-    from lucid_proof import layout, testing
-
     def change(members):
         kept = {name: content for name, content in members.items() if not name.startswith("evidence/")}
         origin = session.log.origin
         kept["manifest.json"] = layout.manifest(session.session, origin, 5, 0, {})
         return kept
 
-    assert testing.ORIGIN == ORIGIN
     report = verify(rewrite(bundle, tmp_path / "f", change), session.policy)
     assert_altered(report, "evidence", "no begin record")
 

@@ -1,4 +1,4 @@
-"""Every byte of a bundle is bound: there is none that can be changed and the bundle still be judged complete."""
+"""Every byte of a bundle is bound: change any one, and the bundle is not judged complete."""
 
 import os
 import random

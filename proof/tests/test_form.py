@@ -88,8 +88,8 @@ def test_compressed_members_are_unusable(bundle, tmp_path):
         lambda names: ["chunks/0.bin", *names],
         lambda names: ["chunks/99999999.bin", *names],
         lambda names: names[::-1],
-        lambda names: [],
-        lambda names: ["checkpoint"],
+        lambda _: [],
+        lambda _: ["checkpoint"],
     ],
 )
 def test_members_missing_doubled_added_or_in_another_order_are_unusable(bundle, tmp_path, change):
@@ -122,10 +122,6 @@ def test_names_that_no_bundle_has_are_unusable(bundle, tmp_path, name):
         bytes(written + directory) + zipform.Tail(len(members), len(directory), len(written)).bytes()
     )
     assert "name" in refusal(path)
-
-
-def raw_zip(headers, tail) -> bytes:
-    return b"".join(headers) + tail.bytes()
 
 
 @pytest.mark.parametrize("size", [2**63, 2**64 - 1, 2**40, 17 * 1024 * 1024, 600])

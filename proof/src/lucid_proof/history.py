@@ -156,7 +156,7 @@ class History:
             self._paused_since = entry.time_ms if event == "pause" else None
 
     def _check_times(self, entry: Entry) -> None:
-        # That `seen` came before the record needs no check: the block's root would have to commit to its own hash.
+        # That `seen` came before the record needs no check: else its root would commit to its own hash.
         if explained := outside(entry.time_ms, entry.seen, entry.anchor, self._skew_ms):
             raise AlteredBundle(explained, "time")
 

@@ -64,21 +64,24 @@ class TestLog:
         """Append a block with these transactions, 10 s after the last unless a time is given."""
         for each in transactions:
             self._append(each.bytes())
+        header = self.made(transactions, time_ms)
+        self._append(header.bytes())
+        self.headers.append(header)
+        return header
+
+    def made(self, transactions: Sequence[Transaction], time_ms: int | None = None) -> Header:
+        """The header that the log as it is would get, these transactions being its last."""
         height = len(self.headers)
-        previous = self.headers[-1].hash() if self.headers else domains.genesis_hash({"chain": self.origin})
-        header = Header(
+        return Header(
             chain=self.origin,
             height=height,
             log_root=self.tree.root(),
             log_size=self.tree.size,
-            prev=previous,
+            prev=self.headers[-1].hash() if self.headers else domains.genesis_hash({"chain": self.origin}),
             state_root=domains.state_root({"height": height}),
             time_ms=START_MS + height * BLOCK_MS if time_ms is None else time_ms,
             txs=len(transactions),
         )
-        self._append(header.bytes())
-        self.headers.append(header)
-        return header
 
     def checkpoint(self, size: int | None = None, witnesses: Sequence[CosignerKey] | None = None) -> bytes:
         """The signed head of the log, or of what it was at an earlier size."""
