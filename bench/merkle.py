@@ -19,7 +19,7 @@ ROUNDS = 4
 
 
 def timed(works: dict[str, Callable[[], None]]) -> dict[str, float]:
-    """CPU seconds of each, the least of several turns taken in alternation: what else runs disturbs all alike."""
+    """CPU seconds of each: the least of several turns, taken in turn so that load disturbs all alike."""
     least = dict.fromkeys(works, float("inf"))
     for _ in range(ROUNDS):
         for name, work in works.items():

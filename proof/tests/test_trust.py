@@ -67,7 +67,7 @@ def test_what_is_no_policy_is_refused(text):
 
 
 def test_the_file_is_named(tmp_path):
-    with pytest.raises(MalformedPolicy, match="missing.json: cannot be read: No such file"):
+    with pytest.raises(MalformedPolicy, match=r"missing\.json: cannot be read: No such file"):
         TrustPolicy.load(tmp_path / "missing.json")
     path = tmp_path / "trust.json"
     path.write_text(json.dumps(GOOD | {"quorum": 9}))
