@@ -67,7 +67,9 @@ class Writer:
 
     state: State
 
-    def sign(self, kind: str, body: dict[str, Any], key: Ed25519PrivateKey, chain: str | None = None) -> Entry:
+    def sign(
+        self, kind: str, body: dict[str, Any], key: Ed25519PrivateKey, chain: str | None = None
+    ) -> Entry:
         return Entry.of(build_transaction(kind, body, chain or self.state.chain, key))
 
     def begin(self, session: str, key: Ed25519PrivateKey = RECORDER, **changes: Any) -> Entry:
@@ -171,6 +173,10 @@ class DiskChain:
     @property
     def write(self) -> Writer:
         return Writer(self.ledger.state)
+
+    @property
+    def validator(self) -> Ed25519PrivateKey:
+        return home.load_identity(self.directory, self.node.genesis).private
 
     def accept(self, *entries: Entry) -> None:
         """Let transactions wait; fails the test if one is refused."""

@@ -83,7 +83,9 @@ def test_a_state_does_not_know_its_future_though_its_history_does(begun: MemoryC
 
 
 def test_the_commitment_is_what_the_specification_says(begun: MemoryChain) -> None:
-    begun.add(begun.write.begin(session_id(2), OTHER), begun.write.close(SESSION, 2, 2, time=START_MS + 2_000))
+    begun.add(
+        begun.write.begin(session_id(2), OTHER), begun.write.close(SESSION, 2, 2, time=START_MS + 2_000)
+    )
     said = commitment(begun.state, begun.state.height)
     assert isinstance(said, dict)
     assert said.keys() == {"chain", "closed", "height", "nonces", "open", "recorders", "validators"}
