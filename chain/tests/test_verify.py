@@ -12,7 +12,7 @@ from lucid_blocks.faults import AnchorMissing, NotInitialised
 from lucid_blocks.ledger import ANCHOR, DATABASE, TLOG
 from lucid_blocks.verify import verify
 
-from .builders import STRANGER, START_MS, DiskChain, public, session_id
+from .builders import START_MS, STRANGER, DiskChain, public, session_id
 
 
 @pytest.fixture(scope="module")
