@@ -1,6 +1,7 @@
-"""Run the demo. Options: --keep leaves the instance running; --out DIR (default out/) is where the bundle and pictures go."""
+"""Run the demo. `--keep` leaves the instance running; `--out DIR` is where the bundle and pictures go."""
 
 import argparse
+import contextlib
 import os
 import shutil
 import sys
@@ -8,11 +9,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from PIL import Image
+
 from demo import attacks, work
 from demo.instance import Instance, judge
 from demo.screen import different_pixels
 from demo.table import Findings
-from PIL import Image
 
 SIZE = (1280, 800)
 
@@ -45,7 +47,11 @@ def run(instance: Instance, out: Path, found: Findings) -> None:
     """The main job once, and a second short session for the attacker to borrow from."""
     say(f"an instance runs at {instance.url}")
     with work.Person(instance, SIZE) as person:
-        found.expect("connect: API call to first desktop pixel", f"{person.connect_seconds:.2f} s", person.connect_seconds < 5)
+        found.expect(
+            "connect: API call to first desktop pixel",
+            f"{person.connect_seconds:.2f} s",
+            person.connect_seconds < 5,
+        )
         say("working on the desktop for about 30 s")
         person.work()
         shot = person.settle()
@@ -75,7 +81,9 @@ def figures(instance: Instance, session: str, closed: dict[str, object], found: 
     numbers = instance.get(f"/sessions/{session}/statistics")
     raw, stored = numbers["bytes_raw"], numbers["bytes_stored"]
     found.expect("frames recorded", f"{numbers['frames']}", numbers["frames"] > 0)
-    found.expect("chunks", f"{closed['chunks_acknowledged']}", closed["chunks_acknowledged"] == closed["chunks_stored"])
+    found.expect(
+        "chunks", f"{closed['chunks_acknowledged']}", closed["chunks_acknowledged"] == closed["chunks_stored"]
+    )
     found.measured("raw, stored", f"{raw / 1e6:.1f} MB, {stored / 1e6:.2f} MB")
     found.expect("saved by compression", f"{100 * (1 - stored / raw):.1f} %", stored < 0.3 * raw)
     found.measured("blocks", f"{instance.lucid('status')['chain']['height']}")
@@ -103,7 +111,11 @@ def verdicts(bundle: Path, trust: Path, foreign: Path, found: Findings) -> None:
             copy = attack.make(bundle, foreign, Path(scratch))
             code, report = judge(copy, trust)
             why = report["findings"][0] if report["findings"] else {"where": "?", "message": "no finding"}
-            found.expect(attack.title, f"{report['verdict']} ({code}): {why['where']}: {why['message']}", code in attack.accepted)
+            found.expect(
+                attack.title,
+                f"{report['verdict']} ({code}): {why['where']}: {why['message']}",
+                code in attack.accepted,
+            )
         stranger = attacks.someone_elses_policy(Path(scratch))
         code, report = judge(bundle, stranger)
         found.expect("someone else's trust policy", f"{report['verdict']} ({code})", code == 3)
@@ -112,13 +124,14 @@ def verdicts(bundle: Path, trust: Path, foreign: Path, found: Findings) -> None:
 def keep(instance: Instance) -> None:
     made = instance.lucid("session", "create")
     say("left running; a session for you:")
-    print(f"  xfreerdp /v:{made['host']}:{made['port']} /u:{made['username']} /p:{made['password']} /size:1280x800 /bpp:32 /cert:ignore")
+    print(
+        f"  xfreerdp /v:{made['host']}:{made['port']} /u:{made['username']} /p:{made['password']}"
+        " /size:1280x800 /bpp:32 /cert:ignore"
+    )
     print(f"  lucid --data {instance.data} status")
     print(f"  Ctrl-C here, or kill {instance.pid}, ends it; remove {instance.data} afterwards.", flush=True)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         instance.wait()
-    except KeyboardInterrupt:
-        pass
 
 
 def say(what: str) -> None:

@@ -40,11 +40,16 @@ class Instance:
         ready = json.loads(line)
         self.url = ready["api"]
         self.pid = ready["pid"]
+        self.services: dict[str, str] = ready["services"]
         token = (self.data / "operator.token").read_text().strip()
-        self.api = httpx.Client(base_url=self.url + "/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        self.api = httpx.Client(
+            base_url=self.url + "/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60
+        )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def stop(self) -> int:
@@ -65,7 +70,9 @@ class Instance:
         argv = [LUCID, "--data", str(self.data), *arguments, "--json"]
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise RuntimeError(f"`lucid {' '.join(arguments)}` ended with {done.returncode}: {done.stderr.strip()}")
+            raise RuntimeError(
+                f"`lucid {' '.join(arguments)}` ended with {done.returncode}: {done.stderr.strip()}"
+            )
         return json.loads(done.stdout)
 
     def until(self, session: str, *, within: float, **wanted: Any) -> dict[str, Any]:

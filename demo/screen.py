@@ -33,7 +33,9 @@ def from_xwd(dump: bytes) -> Image.Image:
     header, version, layout, _depth, width, height = fields[:6]
     bits, stride, colours = fields[11], fields[12], fields[19]
     if (version, layout, bits) != (7, 2, 32):
-        raise ValueError(f"this dump is version {version}, format {layout}, {bits} bits a pixel; wanted 7, 2, 32")
+        raise ValueError(
+            f"this dump is version {version}, format {layout}, {bits} bits a pixel; wanted 7, 2, 32"
+        )
     pixels = dump[header + 12 * colours :]
     return Image.frombuffer("RGB", (width, height), pixels[: stride * height], "raw", "BGRX", stride, 1)
 

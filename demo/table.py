@@ -25,7 +25,13 @@ class Findings:
         return all(well is not False for _, _, well in self.rows)
 
     def show(self) -> None:
-        table = Table(title="The main job, end to end", title_justify="left", box=None, pad_edge=False, header_style="bold")
+        table = Table(
+            title="The main job, end to end",
+            title_justify="left",
+            box=None,
+            pad_edge=False,
+            header_style="bold",
+        )
         table.add_column("what")
         table.add_column("found", overflow="fold")
         table.add_column("as it must be")

@@ -16,6 +16,12 @@ JSON: TypeAlias = bool | int | str | list[Any] | dict[str, Any] | None
 MAX_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 32
 
+# `sort_keys` sorts by code point, which is the order of RFC 8785 as long as names are ASCII.
+_ASCII_NAMES: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
+)
+_AS_GIVEN: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 
 def encode(value: JSON) -> bytes:
     """Canonical bytes of `value`.
@@ -26,10 +32,10 @@ def encode(value: JSON) -> bytes:
         For anything but null, booleans, integers in ±(2⁵³−1), Unicode strings, lists, and dicts with string
         keys; for more than 32 levels; for lone surrogates. `where` is a path such as `$.body.seq`.
     """
-    ordered = _ordered(value, "$", 0)
-    text = json.dumps(ordered, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
-        return text.encode()
+        if _is_plain(value, 0):
+            return _ASCII_NAMES.encode(value).encode()
+        return _AS_GIVEN.encode(_ordered(value, "$", 0)).encode()
     except UnicodeEncodeError as error:
         raise NotCanonical("a string holds a lone surrogate, which is not Unicode", "$") from error
 
@@ -60,6 +66,23 @@ def decode(data: bytes) -> JSON:
         raise NotCanonical("JSON, but not in canonical form (order of members, spaces, escapes)", "$")
     checked: JSON = value
     return checked
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Whether `value` surely has a canonical form and only ASCII names: the common case, quickly."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return -MAX_INTEGER <= value <= MAX_INTEGER  # type: ignore[operator]
+    if depth == MAX_DEPTH:
+        return False
+    if kind is dict:
+        for name, item in value.items():  # type: ignore[attr-defined]
+            if type(name) is not str or not name.isascii() or not _is_plain(item, depth + 1):
+                return False
+        return True
+    return kind is list and all(_is_plain(item, depth + 1) for item in value)  # type: ignore[attr-defined]
 
 
 def _ordered(value: object, where: str, depth: int) -> object:

@@ -218,6 +218,22 @@ def verify_inclusion(leaf_hash: bytes, index: int, size: int, path: Sequence[byt
         raise BadProof(f"the path from leaf {index} of {size} leads to another root")
 
 
+def root_before(index: int, size: int, path: Sequence[bytes]) -> bytes:
+    """Root of the leaves before `index`, from a path that `verify_inclusion` accepted for it.
+
+    The siblings on the left of the path are the full subtrees that make up those leaves.
+    """
+    lefts = []
+    last, here = size - 1, index
+    for sibling in path:
+        if here & 1 or here == last:
+            lefts.append(sibling)
+            while not here & 1 and here:
+                here, last = here >> 1, last >> 1
+        here, last = here >> 1, last >> 1
+    return fold(lefts[::-1]) if lefts else EMPTY_ROOT
+
+
 def verify_consistency(old: int, new: int, path: Sequence[bytes], old_root: bytes, new_root: bytes) -> None:
     """Check that the tree of size `old` is a beginning of the tree of size `new` (RFC 9162 § 2.1.4.2).
 

@@ -1,6 +1,7 @@
 """An instance of Lucid on this machine: one data directory, and where everything in it lies.
 
-The only place that knows file names below `--data DIR`. Commands find a running instance, its addresses and its token here.
+The only place that knows file names below `--data DIR`. Commands find a running instance, its addresses and
+its token here.
 """
 
 import json
@@ -24,7 +25,9 @@ class NoInstance(NotFound):
     """There is no instance in this directory."""
 
     code = "LUCID_ERR_4021"
-    advice = "Name the right directory with --data or LUCID_DATA, or make an instance with `lucid --data DIR up`."
+    advice = (
+        "Name the right directory with --data or LUCID_DATA, or make an instance with `lucid --data DIR up`."
+    )
 
 
 class Damaged(DomainError):

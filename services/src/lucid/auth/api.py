@@ -24,15 +24,15 @@ def routes(jwks: Path) -> APIRouter:
     """The router; `jwks` is read at each request, so a rotated key is seen at once."""
     router = APIRouter(prefix="/auth", tags=["auth"])
 
-    @router.get("/.well-known/jwks.json", summary="Public keys that access tokens are checked with (RFC 7517)")
+    @router.get(
+        "/.well-known/jwks.json", summary="Public keys that access tokens are checked with (RFC 7517)"
+    )
     def get_jwks() -> dict[str, Any]:
         document: dict[str, Any] = json.loads(jwks.read_bytes())
         return document
 
     @router.get("/status", summary="Who the caller is and until when")
     def get_status(who: Principal = needs()) -> TokenStatus:
-        return TokenStatus(
-            subject=who.subject, scopes=sorted(who.scopes), expires_at=rfc3339(who.expires_ms)
-        )
+        return TokenStatus(subject=who.subject, scopes=sorted(who.scopes), expires_at=rfc3339(who.expires_ms))
 
     return router

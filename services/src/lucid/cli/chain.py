@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 
-
 from lucid.cli.main import Context, command, main
 from lucid.instance import NoInstance
 from lucid_kit.errors import DomainError
@@ -14,7 +13,9 @@ class ChainDoesNotHold(DomainError):
     """The chain, executed anew from its genesis, is not the chain that is stored."""
 
     code = "LUCID_ERR_4023"
-    advice = "Keep this data directory as it is, stop the instance, and compare with a backup or another copy of the log."
+    advice = (
+        "Stop the instance, keep this data directory as it is, and compare it with another copy of the log."
+    )
 
 
 @main.group("chain")
@@ -40,7 +41,9 @@ def verify(context: Context) -> None:
     try:
         report = json.loads(done.stdout)
     except ValueError:
-        raise ChainDoesNotHold(done.stderr.strip() or "The check of the chain ended without an answer") from None
+        raise ChainDoesNotHold(
+            done.stderr.strip() or "The check of the chain ended without an answer"
+        ) from None
     if done.returncode != 0:
         raise ChainDoesNotHold(str(report.get("detail") or report), **(report.get("facts") or {}))
     context.out.result(

@@ -1,4 +1,4 @@
-"""The API client of the command line: finds the running instance and its token, turns problems into errors."""
+"""The command line's API client: finds the running instance and its token, turns problems into errors."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -56,8 +56,10 @@ class Api:
         return self._json("DELETE", path)
 
     @contextmanager
-    def stream(self, path: str, *, headers: Mapping[str, str] | None = None, **params: Any) -> Iterator[httpx.Response]:
-        """A response whose body is read piece by piece. 416 is handed over: whoever resumes knows what it means."""
+    def stream(
+        self, path: str, *, headers: Mapping[str, str] | None = None, **params: Any
+    ) -> Iterator[httpx.Response]:
+        """A response whose body is read piece by piece. 416 is handed over to whoever resumes."""
         try:
             with self._http.stream("GET", path, headers=dict(headers or {}), params=params) as response:
                 if response.status_code >= 400 and response.status_code != 416:
@@ -83,4 +85,6 @@ class Api:
             return Unavailable(f"{self.running.api} answered {response.status_code} without saying why")
 
     def _silent(self, error: httpx.HTTPError) -> LucidError:
-        return Unavailable(f"The instance at {self.running.api} does not answer: {error or type(error).__name__}")
+        return Unavailable(
+            f"The instance at {self.running.api} does not answer: {error or type(error).__name__}"
+        )

@@ -16,6 +16,9 @@ from lucid.cli.main import Context, command, main
 APT = "sudo apt-get install -y --no-install-recommends"
 
 
+_PROGRAMS = {"xrdp": "xrdp", "xkbcomp": "x11-xkb-utils", "openbox": "openbox", "xterm": "xterm"}
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was looked at; `mend` is a command or an instruction, empty when all is well."""
@@ -51,10 +54,20 @@ def doctor(context: Context) -> None:
 def examine(data: Path) -> Iterator[Finding]:
     """Everything `lucid up` needs, in the order a person would mend it."""
     version = ".".join(map(str, sys.version_info[:3]))
-    yield Finding("Python", sys.version_info >= (3, 11), version, "" if sys.version_info >= (3, 11) else f"{APT} python3.11")
+    yield Finding(
+        "Python",
+        sys.version_info >= (3, 11),
+        version,
+        "" if sys.version_info >= (3, 11) else f"{APT} python3.11",
+    )
     root = os.geteuid() == 0
-    yield Finding("root", root, "yes" if root else f"uid {os.geteuid()}", "" if root else "run it as root or with sudo: desktops get users and namespaces of their own")
-    for program, package in (("xrdp", "xrdp"), ("xrdp-sesman", "xrdp"), ("openbox", "openbox"), ("xterm", "xterm"), ("xauth", "xauth"), ("unshare", "util-linux"), ("openssl", "openssl")):
+    yield Finding(
+        "root",
+        root,
+        "yes" if root else f"uid {os.geteuid()}",
+        "" if root else "run it as root or with sudo: desktops get users and namespaces of their own",
+    )
+    for program, package in _PROGRAMS.items():
         yield _program(program, package)
     yield _file("Xorg server", Path("/usr/lib/xorg/Xorg"), "xserver-xorg-core")
     yield _file("Xorg module of xrdp", Path("/usr/lib/xorg/modules/drivers/xrdpdev_drv.so"), "xorgxrdp")
@@ -71,26 +84,46 @@ def _program(name: str, package: str) -> Finding:
 
 
 def _file(what: str, path: Path, package: str) -> Finding:
-    return Finding(what, path.exists(), str(path) if path.exists() else "not found", "" if path.exists() else f"{APT} {package}")
+    return Finding(
+        what,
+        path.exists(),
+        str(path) if path.exists() else "not found",
+        "" if path.exists() else f"{APT} {package}",
+    )
 
 
 def _namespaces() -> Finding:
     kinds = [kind for kind in ("mnt", "pid", "ipc") if not Path(f"/proc/self/ns/{kind}").exists()]
     detail = "mount, pid, ipc" if not kinds else f"the kernel lacks {', '.join(kinds)}"
-    return Finding("namespaces", not kinds, detail, "" if not kinds else "use a kernel with namespaces (any Debian kernel)")
+    return Finding(
+        "namespaces",
+        not kinds,
+        detail,
+        "" if not kinds else "use a kernel with namespaces (any Debian kernel)",
+    )
 
 
 def _space(data: Path) -> Finding:
     place = next(path for path in (data, *data.parents) if path.exists())
     free = shutil.disk_usage(place).free
     well = free >= 2_000_000_000
-    return Finding("disk space", well, f"{free / 1e9:.1f} GB free at {place}", "" if well else "free at least 2 GB, or use another --data directory")
+    return Finding(
+        "disk space",
+        well,
+        f"{free / 1e9:.1f} GB free at {place}",
+        "" if well else "free at least 2 GB, or use another --data directory",
+    )
 
 
 def _ports() -> Finding:
     free = sum(map(_is_free, range(13389, 14390, 100)))
     well = free > 0
-    return Finding("RDP ports 13389–14389", well, f"{free} of 11 sampled are free", "" if well else "end what listens there: ss -ltnp 'sport >= 13389 and sport <= 14389'")
+    return Finding(
+        "RDP ports 13389–14389",
+        well,
+        f"{free} of 11 sampled are free",
+        "" if well else "end what listens there: ss -ltnp 'sport >= 13389 and sport <= 14389'",
+    )
 
 
 def _is_free(port: int) -> bool:

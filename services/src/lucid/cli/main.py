@@ -30,7 +30,9 @@ class Context:
         return Api(self.layout)
 
 
-def command(group: click.Group, name: str, **options: Any) -> Callable[[Callable[Concatenate[Context, P], None]], click.Command]:
+def command(
+    group: click.Group, name: str, **options: Any
+) -> Callable[[Callable[Concatenate[Context, P], None]], click.Command]:
     """Add a command to a group: it gets the context, `--json`, and errors that end well."""
 
     def add(function: Callable[Concatenate[Context, P], None]) -> click.Command:
@@ -66,8 +68,13 @@ def _run(context: Context, action: Callable[[], None]) -> None:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=default_data, show_default="$LUCID_DATA or ~/.local/share/lucid",
-              help="The instance's data directory.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_data,
+    show_default="$LUCID_DATA or ~/.local/share/lucid",
+    help="The instance's data directory.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
 @click.pass_context
 def main(click_context: click.Context, data: Path, verbose: bool) -> None:

@@ -18,8 +18,8 @@ from lucid_kit.errors import LucidError, problem
 class Output:
     """Where a command's result goes.
 
-    With `--json` exactly one JSON document on stdout, errors included; otherwise text on stdout, and errors and progress
-    on stderr. Colours and progress appear only on a terminal.
+    With `--json` exactly one JSON document on stdout, errors included; otherwise text on stdout, and errors
+    and progress on stderr. Colours and progress appear only on a terminal.
     """
 
     def __init__(self, *, as_json: bool) -> None:

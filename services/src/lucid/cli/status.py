@@ -39,14 +39,20 @@ def status(context: Context) -> None:
     well = all(each["ready"] for each in services.values())
     context.out.result(
         document,
-        f"{'All is well' if well else 'Something is not ready'}: process {running.pid}, up {document['up_seconds']} s, "
+        f"{'All is well' if well else 'Something is not ready'}: process {running.pid}, "
+        f"up {document['up_seconds']} s, "
         f"chain {chain.get('chain')} at block {chain.get('height')} ({age} s ago)",
     )
-    rows = [(name, "ready" if each["ready"] else "NOT READY", each["url"], each["detail"] or "") for name, each in services.items()]
+    rows = [
+        (name, "ready" if each["ready"] else "NOT READY", each["url"], each["detail"] or "")
+        for name, each in services.items()
+    ]
     context.out.table(document, ("service", "state", "address", "missing"), rows, empty="")
     if sessions:
         counts = sessions.get("by_state", {})
-        context.out.result({}, "sessions: " + (", ".join(f"{n} {state}" for state, n in counts.items()) or "none yet"))
+        context.out.result(
+            {}, "sessions: " + (", ".join(f"{n} {state}" for state, n in counts.items()) or "none yet")
+        )
 
 
 def _look(url: str) -> dict[str, Any]:

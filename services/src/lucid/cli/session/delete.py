@@ -23,4 +23,6 @@ def delete(context: Context, session_id: str, yes: bool) -> None:
         click.confirm(f"Destroy the key of {session_id}? Its pictures are gone for good", abort=True)
     now = context.api.delete(f"/sessions/{session_id}")
     document = now or {"id": session_id, "state": "deleted"}
-    context.out.result(document, f"The key of {session_id} is destroyed. Its proof can still be exported and verified.")
+    context.out.result(
+        document, f"The key of {session_id} is destroyed. Its proof can still be exported and verified."
+    )

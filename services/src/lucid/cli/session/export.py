@@ -19,19 +19,36 @@ class ExportedBundleUnusable(DomainError):
     """What was exported does not verify."""
 
     code = "LUCID_ERR_4024"
-    advice = "Remove the file and export again; if it stays so, the recording itself is damaged: `lucid-verify` says where."
+    advice = "Remove the file and export again; if it stays so, the recording is damaged: ask `lucid-verify`."
 
 
 @command(session, "export")
 @click.argument("session_id", metavar="ID")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The bundle to write.")
-@click.option("--trust", "trust_file", type=click.Path(path_type=Path, dir_okay=False), help="Also write the trust policy of this instance.")
-@click.option("--wait", type=click.FloatRange(0, 3600), default=60, show_default=True, help="Seconds to wait until the session's records are anchored.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The bundle to write.",
+)
+@click.option(
+    "--trust",
+    "trust_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write the trust policy of this instance.",
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, 3600),
+    default=60,
+    show_default=True,
+    help="Seconds to wait until the session's records are anchored.",
+)
 def export(context: Context, session_id: str, output: Path, trust_file: Path | None, wait: float) -> None:
     """Write a session's proof bundle: all that `lucid-verify` needs to judge the recording offline.
 
-    A broken transfer goes on where it stopped. Exporting a running session gives a bundle that says it is in progress;
-    exporting it again later fetches only what is new.
+    A broken transfer goes on where it stopped. Exporting a running session gives a bundle that says it is
+    in progress; exporting it again later fetches only what is new.
 
     \b
     Example: lucid session export ses_0193… -o session.lucid --trust trust.json
@@ -45,16 +62,24 @@ def export(context: Context, session_id: str, output: Path, trust_file: Path | N
     report = verify(output, TrustPolicy.parse(policy))
     if report.verdict in (Verdict.ALTERED, Verdict.UNUSABLE):
         raise ExportedBundleUnusable(f"{output}: {_why(report)}")
-    document = {"file": str(output), "bytes": output.stat().st_size, "fetched": fetched, "verdict": report.verdict.value, "session": session_id, "chunks": report.chunks}
+    document = {
+        "file": str(output),
+        "bytes": output.stat().st_size,
+        "fetched": fetched,
+        "verdict": report.verdict.value,
+        "session": session_id,
+        "chunks": report.chunks,
+    }
     context.out.result(
         document,
-        f"{output}: {report.verdict.value.replace('_', ' ')}, {report.chunks} chunks, {size(document['bytes'])}.",
+        f"{output}: {report.verdict.value.replace('_', ' ')}, {report.chunks} chunks,"
+        f" {size(output.stat().st_size)}.",
         f"Anyone can check it: lucid-verify {output} --trust {trust_file or context.layout.trust}",
     )
 
 
 def _await_anchoring(context: Context, session_id: str, wait: float) -> None:
-    """A closed session's last record is in the log within a block; a running one only has to have begun there."""
+    """Wait for a closed session's last record to be in the log, or a running one's first."""
     deadline = time.monotonic() + wait
     while True:
         now = context.api.get(f"/sessions/{session_id}")
@@ -67,8 +92,9 @@ def _await_anchoring(context: Context, session_id: str, wait: float) -> None:
 def _fetch(context: Context, session_id: str, output: Path) -> int:
     """Bring the bundle to `output`; how many bytes were transferred.
 
-    What an earlier export left is used as far as it is surely the same: a broken transfer of the same bundle (same ETag) up to its
-    end, an older bundle of the same session up to the end of its chunks, which never change.
+    What an earlier export left is used as far as it is surely the same: a broken transfer of the same
+    bundle (same ETag) up to its end, an older bundle of the same session up to the end of its chunks, which
+    never change.
     """
     part = output.with_name(output.name + ".part")
     tag = output.with_name(output.name + ".etag")
@@ -87,7 +113,10 @@ def _fetch(context: Context, session_id: str, output: Path) -> int:
         write_atomic(tag, answer.headers.get("ETag", "").encode("ascii"), 0o600)
         total = start + int(answer.headers["Content-Length"])
         done = start
-        with part.open("r+b" if start else "wb") as target, context.out.transfer("exporting", total) as advance:
+        with (
+            part.open("r+b" if start else "wb") as target,
+            context.out.transfer("exporting", total) as advance,
+        ):
             target.seek(start)
             for block in answer.iter_bytes(1 << 20):
                 target.write(block)

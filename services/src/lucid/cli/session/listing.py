@@ -45,5 +45,7 @@ def when(value: Any) -> str | None:
     """A time of the API (RFC 3339 or milliseconds) in the local zone, to the second."""
     if value is None:
         return None
-    moment = datetime.fromtimestamp(value / 1000, UTC) if isinstance(value, int) else datetime.fromisoformat(value)
+    moment = (
+        datetime.fromtimestamp(value / 1000, UTC) if isinstance(value, int) else datetime.fromisoformat(value)
+    )
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"

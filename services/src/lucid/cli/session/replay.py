@@ -11,8 +11,15 @@ from lucid_kit.files import write_atomic
 
 @command(session, "replay")
 @click.argument("session_id", metavar="ID")
-@click.option("--frame", required=True, metavar="first|last|MS", help="Which frame: the first, the last, or the one shown MS milliseconds after the first.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The PNG to write.")
+@click.option(
+    "--frame",
+    required=True,
+    metavar="first|last|MS",
+    help="Which frame: the first, the last, or the one shown MS milliseconds after the first.",
+)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The PNG to write."
+)
 @click.option("--cursor", is_flag=True, help="Draw the mouse pointer.")
 def replay(context: Context, session_id: str, frame: str, output: Path, cursor: bool) -> None:
     """Write one frame of a recording as a PNG.
@@ -28,4 +35,7 @@ def replay(context: Context, session_id: str, frame: str, output: Path, cursor: 
     ):
         picture = answer.read()
     write_atomic(output, picture, 0o644)
-    context.out.result({"session": session_id, "frame": frame, "file": str(output), "bytes": len(picture)}, f"{output} holds the {frame} frame.")
+    context.out.result(
+        {"session": session_id, "frame": frame, "file": str(output), "bytes": len(picture)},
+        f"{output} holds the {frame} frame.",
+    )

@@ -25,7 +25,10 @@ def show(context: Context, session_id: str) -> None:
             ("name", one.get("name")),
             ("state", one["state"] + (f" ({one['reason']})" if one.get("reason") else "")),
             ("verdict", one["verdict"]),
-            ("chunks", f"{one['chunks_acknowledged']} acknowledged, {one.get('chunks_stored', 0)} in the object store"),
+            (
+                "chunks",
+                f"{one['chunks_acknowledged']} acknowledged, {one.get('chunks_stored', 0)} stored",
+            ),
             ("stored", size(one.get("bytes_stored"))),
             ("anchored", "yes" if one["anchored"] else "not yet"),
             ("anchoring delay", None if delay is None else f"{delay / 1000:.1f} s"),
