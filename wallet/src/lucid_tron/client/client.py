@@ -275,6 +275,8 @@ async def _outlived(node: Node, txid: bytes, expiration_ms: int) -> bool | None:
     """What one node says: True past and unknown, False known, None not past yet."""
     ask = {"value": txid.hex()}
     solid = BlockRef.read(await node.call("/walletsolidity/getnowblock", {}))
+    if solid.timestamp_ms <= expiration_ms:
+        return None
     for path in (
         "/wallet/gettransactionbyid",
         "/wallet/gettransactioninfobyid",
@@ -282,7 +284,7 @@ async def _outlived(node: Node, txid: bytes, expiration_ms: int) -> bool | None:
     ):
         if await node.call(path, ask):
             return False
-    return True if solid.timestamp_ms > expiration_ms else None
+    return True
 
 
 def _call_body(owner: Address, contract: Address, signature: str, arguments: bytes) -> Answer:
