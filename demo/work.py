@@ -10,6 +10,8 @@ from support.desktop import XvfbClient
 from demo.instance import Instance
 from demo.screen import Display, different_pixels
 
+TERMINAL = (760, 420)
+"""A place inside the first terminal, which the window manager puts in the middle."""
 SCROLL = "for i in $(seq 1 4000); do echo line $i of the work we do here, in full view; done\n"
 
 
@@ -50,16 +52,18 @@ class Person:
         until = time.monotonic() + 30
         client.type_text(SCROLL)
         time.sleep(3)
-        client.type_text("xterm -geometry 70x18+420+60 -bg midnightblue -fg white -e top -d 1 &\n")
-        client.type_text("xclock -update 1 -geometry 180x180+900+40 &\n")
-        time.sleep(2)
-        corner = 0
+        client.type_text("xterm -geometry 60x16+20+20 -bg midnightblue -fg white -e top -d 1 &\n")
+        time.sleep(1.5)
+        client.click(*TERMINAL)
+        client.type_text("xclock -update 1 -geometry 180x180+1000+60 &\n")
+        time.sleep(1.5)
+        down, title = True, (200, 30)
         while time.monotonic() < until:
-            # Drag the second terminal by its title bar, type in the first.
-            start, end = (620 + 40 * corner, 70 + 60 * corner), (620 + 40 * (corner + 1), 130 + 60 * corner)
-            client.drag(start, end)
-            corner = (corner + 1) % 4
-            client.click(200, 300)
+            # Drag the second terminal by its title bar, then type in the first.
+            target = (title[0], title[1] + (440 if down else -440))
+            client.drag(title, target)
+            down, title = not down, target
+            client.click(*TERMINAL)
             client.type_text("ls -la /usr/bin | head -n 60; echo how are you, recorder\n", delay_ms=20)
         client.type_text("pkill top; pkill xclock; clear; echo the work is done\n")
 

@@ -95,11 +95,11 @@ class Instance:
                 return settings.token_file.read_text("ascii").strip()
 
             documents = await open_documents(
-                settings.documents_url or f"sqlite:///{(settings.home / 'sessions.db').absolute()}"
+                settings.documents_url or f"sqlite://{(settings.home / 'sessions.db').absolute()}"
             )
             stack.push_async_callback(documents.close)
             self._documents = documents
-            keys_url = settings.keys_url or f"sqlite:///{(settings.home / 'keys.db').absolute()}"
+            keys_url = settings.keys_url or f"sqlite://{(settings.home / 'keys.db').absolute()}"
             keys = await open_documents(keys_url)
             stack.push_async_callback(keys.close)
             blobs = open_blobs(settings.blobs_url or f"file://{(settings.data / 'blobs').absolute()}")

@@ -59,7 +59,7 @@ class Conductor:
         self._asks = Asks()
         self._raw = session.raw_bytes
         self._stored = session.stored_bytes
-        self._configured = self._attaching = self._attached = False
+        self._attaching = self._attached = False
         self._was_connected = False
         self._over = False
 
@@ -108,11 +108,8 @@ class Conductor:
 
     async def _recorder_says(self, message: Message) -> None:
         match message.get("is"):
-            case "configured":
-                self._configured = True
-                await self._attach()
             case "attached":
-                await self._admit()
+                await self._admit(int(message["at"]))
             case "sealed":
                 await self._sealed(message)
             case "paused":
@@ -206,22 +203,37 @@ class Conductor:
             await self._cut(slug(reason or "desktop-failed"))
 
     async def _attach(self) -> None:
-        """Once there is a display and the recorder can take it."""
+        """Once there is a display. The recorder's clock starts with `configure`, so that comes now and not before."""
         status = self._watch.latest
-        if self._attaching or not self._configured or status is None or status.display is None:
+        if self._attaching or status is None or status.display is None:
             return
         self._attaching = True
+        settings, seen = self._settings, await self._settler.head.seen()
+        await self._recorder.send(
+            {
+                "do": "configure",
+                "session": self.session.id,
+                "spool": str(self._settler.spool / self.session.id),
+                "seen": seen.to_json(),
+                "start_ms": self._session_clock.now_ms(),
+                "keyframe_ms": settings.keyframe_ms,
+                "chunk_ms": settings.chunk_ms,
+                "chunk_bytes": settings.chunk_bytes,
+                "fps": settings.fps,
+                "spool_limit": settings.spool_bytes,
+            }
+        )
         await self._recorder.send({"do": "attach", "display": dict(status.display)})
-        self._inbox.later(self._settings.attach_within_s, self._not_attached)
+        self._inbox.later(settings.attach_within_s, self._not_attached)
 
-    async def _admit(self) -> None:
+    async def _admit(self, at_ms: int) -> None:
         """The recorder has its first keyframe: from here on everything is seen, so the user may see it
         too."""
         if self.session.state is not State.READY:
             return
         self._attached = True
         self.session = await self._settler.store.advance(
-            self.session.id, Event.ATTACHED, recording_ms=self._session_clock.now_ms()
+            self.session.id, Event.ATTACHED, recording_ms=at_ms
         )
         # Ends here: the gate is shut; start-up tears the desktop down and abandons the session.
         fault.point("session-attached")

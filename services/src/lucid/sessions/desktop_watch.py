@@ -46,7 +46,7 @@ class DesktopWatch:
         """Follow the desktop until it is gone or this is cancelled."""
         failures = 0
         while True:
-            after = self.latest.revision if self.latest else -1
+            after = self.latest.revision if self.latest else 0
             try:
                 status = await self._desktops.status(self.id, after, _POLL_MS)
             except LucidError as error:
@@ -70,7 +70,7 @@ class DesktopWatch:
         """
         try:
             async with asyncio.timeout(_SETTLES_S):
-                after = -1
+                after = 0
                 while True:
                     status = await self._desktops.status(self.id, after, 1_000)
                     if status is None or status.state in ENDED:

@@ -58,7 +58,7 @@ class Starter:
         evidence = Evidence(session.id, RecordLog(directory / RECORDS), self.settler.signer)
         results = await asyncio.gather(
             self.settler.desktops.create(session.id, session.width, session.height),
-            self._recorder(session, key, clock, newest.seen()),
+            RecorderProcess.spawn(self.recorder_command(), key),
             self._begin(session, evidence, clock, newest.seen()),
             return_exceptions=True,
         )
@@ -99,26 +99,6 @@ class Starter:
         )
         await self.settler.anchorer.add(as_record(begin), within_s=self.settings.submit_within_s)
         return begin
-
-    async def _recorder(
-        self, session: Session, key: bytes, clock: SessionClock, seen: Seen
-    ) -> RecorderProcess:
-        recorder = await RecorderProcess.spawn(self.recorder_command(), key)
-        await recorder.send(
-            {
-                "do": "configure",
-                "session": session.id,
-                "spool": str(self.settler.spool / session.id),
-                "seen": {"height": seen.height, "hash": seen.hash.hex()},
-                "start_ms": clock.now_ms(),
-                "keyframe_ms": self.settings.keyframe_ms,
-                "chunk_ms": self.settings.chunk_ms,
-                "chunk_bytes": self.settings.chunk_bytes,
-                "fps": self.settings.fps,
-                "spool_limit": self.settings.spool_bytes,
-            }
-        )
-        return recorder
 
     def recorder_command(self) -> Sequence[str]:
         return self.settings.recorder_command or (sys.executable, "-m", "lucid.recorder")
