@@ -42,11 +42,27 @@ TESTS = {
     "receipt": ("test_receipt",),
 }
 SWAPPED = {
-    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
-    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or, ast.Or: ast.And,
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.LShift: ast.RShift,
-    ast.RShift: ast.LShift, ast.Mult: ast.Add, ast.FloorDiv: ast.Mult,
-}  # fmt: skip
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+    ast.Mult: ast.Add,
+    ast.FloorDiv: ast.Mult,
+}
 
 
 def mutants(tree: ast.Module) -> Iterator[tuple[int, str, ast.Module]]:
@@ -57,11 +73,7 @@ def mutants(tree: ast.Module) -> Iterator[tuple[int, str, ast.Module]]:
             target = next(each for at, each in enumerate(ast.walk(mutant)) if at == place)
             before = ast.unparse(target)
             after = change(target)
-            parent = next(
-                each
-                for each in ast.walk(mutant)
-                if any(child is target for child in ast.iter_child_nodes(each))
-            )
+            parent = next(each for each in ast.walk(mutant) if target in ast.iter_child_nodes(each))
             replace(parent, target, after)
             yield (
                 node.lineno,
@@ -105,20 +117,21 @@ def survives(module: str, source: str) -> bool:
         shutil.copytree(PACKAGE, overlay, ignore=shutil.ignore_patterns("__pycache__"))
         (overlay / f"{module}.py").write_text(source)
         tests = [str(ROOM / "tests" / f"{name}.py") for name in TESTS[module]]
-        command = [
+        # Without the plugins and settings of the workspace: most of a mutant's time would be loading them.
+        pytest = [
             sys.executable,
             "-m",
             "pytest",
-            "-x",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-k",
-            "not memory",
-            *tests,
+            "-c",
+            os.devnull,
+            "--rootdir",
+            ROOM,
+            "--import-mode=importlib",
         ]
+        command = [*pytest, "-x", "-q", "-p", "no:cacheprovider", "-k", "not memory", *tests]
         environment = {
             **os.environ,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "PYTHONPATH": place,
             "PYTHONDONTWRITEBYTECODE": "1",
             "HYPOTHESIS_STORAGE_DIRECTORY": place,
