@@ -126,7 +126,7 @@ def test_the_state_after_a_restart_is_the_state_before(disk: DiskChain) -> None:
     assert apply(before, block) == apply(disk.ledger.state, block)
 
 
-# ---- forks -------------------------------------------------------------------------------------------------------
+# ---- forks -----------------------------------------------------------------------------------
 
 
 def reopened_with(disk: DiskChain, change: object) -> pytest.ExceptionInfo[BaseException]:
@@ -270,7 +270,7 @@ def test_tlog_files_that_were_deleted_are_written_again(disk: DiskChain) -> None
     assert after == before
 
 
-# ---- a disk that refuses -----------------------------------------------------------------------------------------
+# ---- a disk that refuses ---------------------------------------------------------------------
 
 
 def test_a_full_disk_refuses_a_transaction_and_forgets_it(
