@@ -181,7 +181,7 @@ async def happen(session: str, what: str, request: Request) -> dict[str, Any]:
     elif what == "gone":
         desks.all.pop(desk.id)
         await desks.end(desk)
-        desk.changed.set()
+        desk.change(state="stopped")
     return desk.out()
 
 

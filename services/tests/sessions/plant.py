@@ -23,6 +23,7 @@ from lucid_kit.clock import SystemClock
 
 HERE = Path(__file__).parent
 WAIT_S = 30.0
+PLANT = "LUCID_TEST_PLANT"  # in the environment of everything that a plant starts
 
 
 class Child:
@@ -32,7 +33,11 @@ class Child:
         self.log = log
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                argv, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+                argv,
+                env={**os.environ, **env, PLANT: str(log.parent)},
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
             )
         self.url = ""
 
@@ -211,6 +216,17 @@ class Plant:
         path = self.home / name
         path.write_bytes(answer.content)
         return path
+
+    def recorders(self) -> list[int]:
+        """The recorders of this plant that run."""
+        mark = f"{PLANT}={self.home}".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if b"lucid.recorder" in (process / "cmdline").read_bytes():
+                    if mark in (process / "environ").read_bytes().split(b"\0"):
+                        found.append(int(process.name))
+        return found
 
     def service_log(self) -> str:
         return (self.home / "service.log").read_text()

@@ -177,12 +177,19 @@ def test_the_same_idempotency_key_makes_one_session(running: Plant) -> None:
     headers = {"Idempotency-Key": "demo-1"}
     first = running.ok("POST", "/sessions", json={"width": 640, "height": 400}, headers=headers)
     again = running.ok("POST", "/sessions", json={"width": 640, "height": 400}, headers=headers)
-    assert (again["id"], again["password"], again["receipt"]) == (first["id"], first["password"], first["receipt"])
+    assert (again["id"], again["password"], again["receipt"]) == (
+        first["id"],
+        first["password"],
+        first["receipt"],
+    )
     other = running.call("POST", "/sessions", json={"width": 800, "height": 600}, headers=headers)
     assert other.json()["code"] == "LUCID_ERR_4303"
     running.ok("POST", f"/sessions/{first['id']}/stop")
     deadline = time.monotonic() + 20
-    while running.call("POST", "/sessions", json={"width": 640, "height": 400}, headers=headers).status_code != 409:
+    while (
+        running.call("POST", "/sessions", json={"width": 640, "height": 400}, headers=headers).status_code
+        != 409
+    ):
         assert time.monotonic() < deadline
 
 
@@ -282,7 +289,9 @@ def test_sessions_are_listed_newest_first_in_pages(running: Plant, closed: dict[
     assert {row["state"] for row in only["sessions"]} == {"closed"}
 
 
-def test_nothing_of_the_content_and_no_secret_is_in_the_log(running: Plant, closed: dict[str, object]) -> None:
+def test_nothing_of_the_content_and_no_secret_is_in_the_log(
+    running: Plant, closed: dict[str, object]
+) -> None:
     log = running.service_log()
     assert str(closed["id"]) in log
     assert running.token not in log

@@ -9,12 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lucid.sessions.bundle_layout import describe, lay_out
+from lucid.sessions.bundle_layout import lay_out
 from lucid.sessions.ranges import NotModified, Range, RangeOutside, wanted
-from lucid_proof import verify
-from lucid_proof.bundle import BundleWriter
-from lucid_proof.layout import BLOCKS, CHECKPOINT, MANIFEST, RECORDS, leaf_name, proof_name
-from lucid_proof.reader import BundleReader
+from lucid_proof.layout import MANIFEST, RECORDS
 from lucid_proof.testing import a_session
 
 ETAG = "5f1c"
