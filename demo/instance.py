@@ -40,6 +40,7 @@ class Instance:
         ready = json.loads(line)
         self.url = ready["api"]
         self.pid = ready["pid"]
+        self.services: dict[str, str] = ready["services"]
         token = (self.data / "operator.token").read_text().strip()
         self.api = httpx.Client(
             base_url=self.url + "/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60

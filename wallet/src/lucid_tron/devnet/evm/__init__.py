@@ -1,0 +1,1 @@
+"""The contract machine: py-evm's interpreter with TRON's prices, precompiles, addresses and storage."""
