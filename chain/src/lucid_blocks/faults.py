@@ -29,7 +29,7 @@ class AnchorMissing(ChainFault):
     code = "LUCID_ERR_5203"
     advice = (
         "Without it nobody can tell whether this database is the newest; signing could fork the log. Bring"
-        " back `anchor/checkpoint` as it was when the process last ran (from no backup), or begin a new chain."
+        " back `anchor/checkpoint` as it was when the process last ran (from no backup), or begin a new one."
     )
 
 

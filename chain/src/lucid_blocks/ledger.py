@@ -177,8 +177,8 @@ class Ledger:
         self._state = finalized.after.settled()
         with self._turn:
             self._forget(self._mempool.rebase(self._state, finalized.block.entries))
-        # Ends here: the database is one checkpoint ahead of the anchor; the next start anchors the same
-        # bytes. ult.point("chain-block-committed")
+        # Ends here: the database is one checkpoint ahead of the anchor; the next start anchors those very bytes.
+        fault.point("chain-block-committed")
         self.catch_up()
 
     def catch_up(self) -> None:
@@ -224,6 +224,7 @@ class Ledger:
 
     def _reconcile(self, newest: StoredBlock) -> None:
         """Compare the anchor with the database: the same, or one block behind it, as a crash leaves them."""
+        self._anchor.tidy()
         anchored = self._anchor.load()
         if anchored == newest.checkpoint:
             return
