@@ -1,7 +1,7 @@
 """Anchoring: the same bytes as often as it takes, in order, and never an end to trying."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,6 +78,12 @@ class FakeChain:
         return header(self.height)
 
 
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await holds():  # noqa: ASYNC110 - what is waited for is in a database
+            await asyncio.sleep(0.005)
+
+
 @dataclass
 class Room:
     chain: FakeChain
@@ -91,9 +97,10 @@ class Room:
         return [record.state for record in await self.ledger.records(session)]
 
     async def until(self, session: str, *states: RecordState) -> None:
-        async with asyncio.timeout(10):
-            while await self.records(session) != list(states):
-                await asyncio.sleep(0.005)
+        async def there() -> bool:
+            return await self.records(session) == list(states)
+
+        await until(there)
 
 
 @pytest.fixture
@@ -144,13 +151,15 @@ async def test_the_same_bytes_are_handed_in_however_often(room: Room, tmp_path: 
     await room.until(begin.session, RecordState.ACCEPTED)
     room.chain.known.clear()  # the chain was restarted and its mempool is empty
     room.anchorer.block(header(2))
-    async with asyncio.timeout(10):
-        while len(room.chain.submitted) < 2:
-            await asyncio.sleep(0.005)
+
+    async def twice() -> bool:
+        return len(room.chain.submitted) == 2
+
+    await until(twice)
     assert set(room.chain.submitted) == {(begin.tx, bytes.fromhex(begin.bytes_hex))}
 
 
-async def test_while_the_chain_is_away_it_is_tried_again_at_growing_intervals(room: Room, tmp_path: Path) -> None:
+async def test_while_the_chain_is_away_it_is_tried_again(room: Room, tmp_path: Path) -> None:
     room.chain.away = True
     records = signed(tmp_path, 3)
     for record in records:
@@ -234,9 +243,12 @@ async def test_the_clocks_ceiling_is_known_once_a_block_came_while_looking(room:
 async def test_the_head_is_followed_while_the_chain_comes_and_goes(room: Room) -> None:
     head = Head(room.chain, room.store, ORIGIN, room.clock, 1)
     runner = asyncio.create_task(head.run())
+
+    async def seen_one() -> bool:
+        return head.newest is not None
+
     async with asyncio.timeout(10):
-        while head.newest is None:
-            await asyncio.sleep(0.005)
+        await until(seen_one)
         room.chain.away = True
         while head.away_since_ms is None:
             await asyncio.sleep(0.005)

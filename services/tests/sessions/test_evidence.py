@@ -114,8 +114,14 @@ def test_roots_are_those_of_the_chunks_so_far(
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("Logged out.", "logged-out"), ("", "unknown"), ("a" * 90, "a" * 64), ("äöü!", "unknown"), ("x" * 63 + " y", "x" * 63)],
-)  # fmt: skip
+    [
+        ("Logged out.", "logged-out"),
+        ("", "unknown"),
+        ("a" * 90, "a" * 64),
+        ("äöü!", "unknown"),
+        ("x" * 63 + " y", "x" * 63),
+    ],
+)
 def test_a_reason_has_the_form_that_records_ask_for(text: str, reason: str) -> None:
     assert slug(text) == reason
 

@@ -104,7 +104,7 @@ def test_statistics_show_ratio_and_anchoring_delay(running: Plant, closed: dict[
     assert figures["raw_bytes"] > figures["stored_bytes"] > 0
     assert figures["recorder"]["frames"] > 0
     assert figures["recorded_ms"] > 0
-    assert [record["event"] for record in figures["records"]][0] == "begin"
+    assert figures["records"][0]["event"] == "begin"
     overall = running.ok("GET", "/sessions/statistics")
     assert overall["anchoring_p95_ms"] >= overall["anchoring_p50_ms"] >= 0
     assert overall["chain_height"] > 0
@@ -130,9 +130,12 @@ def test_a_pause_is_a_record_and_no_gap(running: Plant) -> None:
 
 def test_a_running_session_exports_as_in_progress_and_its_chunks_stay(running: Plant) -> None:
     id_ = running.create()["id"]
-    running.until(
-        id_, lambda _: any(r["chunks"] and r["height"] for r in running.ok("GET", f"/sessions/{id_}/pipeline")["records"])
-    )  # fmt: skip
+
+    def covers_chunks(_: object) -> bool:
+        records = running.ok("GET", f"/sessions/{id_}/pipeline")["records"]
+        return any(record["chunks"] and record["height"] for record in records)
+
+    running.until(id_, covers_chunks)
     early = running.export(id_, "early.lucid")
     report = verify(early, TrustPolicy.load(running.trust))
     assert report.verdict is Verdict.INCOMPLETE

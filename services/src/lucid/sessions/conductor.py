@@ -203,7 +203,8 @@ class Conductor:
             await self._cut(slug(reason or "desktop-failed"))
 
     async def _attach(self) -> None:
-        """Once there is a display. The recorder's clock starts with `configure`, so that comes now and not before."""
+        """Once there is a display. The recorder's clock starts with `configure`, so that comes now and not
+        before."""
         status = self._watch.latest
         if self._attaching or status is None or status.display is None:
             return
@@ -232,9 +233,7 @@ class Conductor:
         if self.session.state is not State.READY:
             return
         self._attached = True
-        self.session = await self._settler.store.advance(
-            self.session.id, Event.ATTACHED, recording_ms=at_ms
-        )
+        self.session = await self._settler.store.advance(self.session.id, Event.ATTACHED, recording_ms=at_ms)
         # Ends here: the gate is shut; start-up tears the desktop down and abandons the session.
         fault.point("session-attached")
         await self._watch.admit()
