@@ -183,6 +183,13 @@ async def remove(id_: str, request: Request) -> None:
         desk.change(state="stopped", reason="removed")
 
 
+@routes.post("/rdp/sessions/{session}/disconnect")
+async def disconnect(session: str, request: Request) -> dict[str, Any]:
+    desk = _desks(request).of(session)
+    desk.change(connected=False, state="disconnected")
+    return desk.out()
+
+
 @routes.post("/desks/{session}/{what}")
 async def happen(session: str, what: str, request: Request) -> dict[str, Any]:
     desks = _desks(request)
