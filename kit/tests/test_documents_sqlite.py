@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lucid_kit._documents_sqlite import SqliteDocuments, connect, translated
-from lucid_kit.documents import Collection, Index, StoreDamaged, open_documents, page_cursor
+from lucid_kit.documents import Collection, DuplicateKey, Index, StoreDamaged, open_documents, page_cursor
 from lucid_kit.errors import StoreFull, StoreReadOnly, StoreUnavailable
 
 from .test_documents_contract import THINGS
@@ -138,6 +138,27 @@ async def test_a_write_cancelled_while_it_waits_leaves_the_store_usable(tmp_path
     stored = {thing["id"] for thing in await documents.find("things")}
     await documents.close()
     assert {str(n) for n in range(1, 50, 2)} <= stored
+
+
+async def test_of_writes_that_share_a_commit_only_the_wrong_ones_fail(tmp_path: Path) -> None:
+    documents = await open_documents(f"sqlite://{tmp_path}/x.db")
+    await documents.ensure(THINGS)
+    outcomes = await asyncio.gather(
+        *(documents.insert("things", {"id": f"{n}", "port": n // 2}) for n in range(600)),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [type(None), DuplicateKey] * 300
+    assert await documents.count("things") == 300
+    await documents.close()
+
+
+async def test_a_store_closed_while_writes_wait_ends_them_first(tmp_path: Path) -> None:
+    documents = await open_documents(f"sqlite://{tmp_path}/x.db")
+    await documents.ensure(THINGS)
+    writes = [asyncio.create_task(documents.insert("things", {"id": f"{n}"})) for n in range(300)]
+    await asyncio.sleep(0)
+    await documents.close()
+    await asyncio.gather(*writes)
 
 
 async def test_a_full_disk_is_named_and_what_was_stored_stays(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +40,7 @@ from lucid_kit.errors import StoreFull, StoreReadOnly, StoreUnavailable, SystemF
 T = TypeVar("T")
 _READERS = 4
 _BUSY_MS = 10_000
+_BATCH = 256  # statements that share a commit
 _in_transaction: ContextVar[frozenset[int]] = ContextVar("lucid_sqlite_transaction", default=frozenset())
 
 
@@ -53,6 +55,8 @@ class SqliteDocuments:
         self._open: list[sqlite3.Connection] = []
         self._write_lock = asyncio.Lock()
         self._collections: dict[str, Collection] = {}
+        self._waiting: list[tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any]]] = []
+        self._flush: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, path: Path) -> "SqliteDocuments":
@@ -81,14 +85,11 @@ class SqliteDocuments:
                 for index in collection.indexes:
                     db.execute(_create_index(collection.name, index))
 
-        async with self._writing():
-            await self._on_writer(lambda db: _atomically(db, make))
+        await self._write(make)
         self._collections.update({collection.name: collection for collection in collections})
 
     async def insert(self, collection: str, document: Document) -> None:
-        statement = _Insert(self._known(collection), document)
-        async with self._writing():
-            await self._on_writer(lambda db: _atomically(db, statement))
+        await self._write(_Insert(self._known(collection), document))
 
     async def get(self, collection: str, id: str) -> Document | None:  # noqa: A002
         table = self._known(collection).name
@@ -113,9 +114,7 @@ class SqliteDocuments:
         return await self._on_reader(lambda db: int(db.execute(sql, values).fetchone()[0]))
 
     async def replace(self, collection: str, document: Document, *, expect: Where | None = None) -> bool:
-        statement = _Replace(self._known(collection), document, expect)
-        async with self._writing():
-            return await self._on_writer(lambda db: _atomically(db, statement))
+        return await self._write(_Replace(self._known(collection), document, expect))
 
     async def update(
         self,
@@ -125,18 +124,15 @@ class SqliteDocuments:
         *,
         expect: Where | None = None,
     ) -> Document | None:
-        statement = _Update(self._known(collection), id, set, expect)
-        async with self._writing():
-            return await self._on_writer(lambda db: _atomically(db, statement))
+        return await self._write(_Update(self._known(collection), id, set, expect))
 
     async def delete(self, collection: str, id: str, *, expect: Where | None = None) -> bool:  # noqa: A002
-        statement = _Delete(self._known(collection), id, expect)
-        async with self._writing():
-            return await self._on_writer(lambda db: _atomically(db, statement))
+        return await self._write(_Delete(self._known(collection), id, expect))
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Documents]:
-        async with self._writing():
+        self._refuse_inside()
+        async with self._write_lock:
             token = _in_transaction.set(_in_transaction.get() | {id(self)})
             try:
                 await self._on_writer(lambda db: db.execute("BEGIN IMMEDIATE"))
@@ -155,6 +151,8 @@ class SqliteDocuments:
         await self._on_reader(lambda db: db.execute("SELECT 1").fetchone())
 
     async def close(self) -> None:
+        if self._flush is not None:
+            await asyncio.wait([self._flush])
         for pool in (self._writer, self._readers):
             await asyncio.to_thread(pool.shutdown)
         while self._open:
@@ -174,12 +172,37 @@ class SqliteDocuments:
             raise ValueError(f"collection {name!r} was not ensured")
         return self._collections[name]
 
-    @contextlib.asynccontextmanager
-    async def _writing(self) -> AsyncIterator[None]:
+    def _refuse_inside(self) -> None:
         if id(self) in _in_transaction.get():
             raise RuntimeError("inside a transaction, write through what transaction() gave")
-        async with self._write_lock:
-            yield
+
+    async def _write(self, statement: Callable[[sqlite3.Connection], T]) -> T:
+        """Commit a statement; those that wait at the same time share one commit: one wait for the disk."""
+        self._refuse_inside()
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((statement, done))
+        if self._flush is None or self._flush.done():
+            self._flush = asyncio.create_task(self._flush_waiting(), name="documents commit")
+        return await done
+
+    async def _flush_waiting(self) -> None:
+        while self._waiting:
+            async with self._write_lock:
+                batch = [one for one in self._waiting[:_BATCH] if not one[1].cancelled()]
+                del self._waiting[:_BATCH]
+                statements = [statement for statement, _ in batch]
+                outcomes: list[Any]
+                try:
+                    outcomes = await self._on_writer(partial(_together, self._path, statements))
+                except BaseException as error:  # noqa: BLE001 - each caller gets it
+                    outcomes = [error] * len(batch)
+            for (_, done), outcome in zip(batch, outcomes, strict=True):
+                if done.done():
+                    continue
+                if isinstance(outcome, BaseException):
+                    done.set_exception(outcome)
+                else:
+                    done.set_result(outcome)
 
     async def _on_writer(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._on(self._writer, work)
@@ -470,16 +493,30 @@ def _get(db: sqlite3.Connection, table: str, identifier: str) -> Document | None
     return None if row is None else _load(row[0])
 
 
-def _atomically(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+def _together(
+    path: Path, statements: list[Callable[[sqlite3.Connection], Any]], db: sqlite3.Connection
+) -> list[Any]:
+    """Run statements in one transaction; one that fails is undone alone. Gives each one's result or error."""
+    outcomes: list[Any] = []
     db.execute("BEGIN IMMEDIATE")
     try:
-        result = work(db)
+        for statement in statements:
+            db.execute("SAVEPOINT one")
+            try:
+                with translated(path):
+                    outcomes.append(statement(db))
+            except Exception as error:
+                if not db.in_transaction:  # a full disk undoes everything: then all have failed
+                    raise
+                db.execute("ROLLBACK TO one")
+                outcomes.append(error)
+            db.execute("RELEASE one")
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-    return result
+    return outcomes
 
 
 # SQLite's text functions end a string at U+0000, JSON's do not. So U+0000 is stored as U+0001 "0" and
