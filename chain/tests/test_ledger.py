@@ -12,7 +12,7 @@ from lucid_blocks.app import open_node
 from lucid_blocks.faults import AnchorMissing, DataDamaged, ForkDanger, NotDurable, NotInitialised
 from lucid_blocks.ledger import ANCHOR, DATABASE, TLOG
 from lucid_blocks.state import apply
-from lucid_blocks.store import PendingRow
+from lucid_blocks.tables import PendingRow
 from lucid_blocks.view import TransactionUnknown
 from lucid_proof.checkpoint import open_checkpoint
 
