@@ -1,0 +1,99 @@
+"""An instance of Lucid, started and asked the way a script would."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+LUCID = str(Path(sys.executable).with_name("lucid"))
+LUCID_VERIFY = str(Path(sys.executable).with_name("lucid-verify"))
+
+
+class Instance:
+    """`lucid --data DIR up`, from ready to ended. `environment` adds to what the processes inherit."""
+
+    def __init__(self, data: Path, log: Path, environment: dict[str, str]) -> None:
+        self.data = data
+        self._log = log
+        self._environment = environment
+
+    def __enter__(self) -> Self:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [LUCID, "--data", str(self.data), "up", "--json"],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=self._environment,
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"`lucid up` ended with {self._process.wait()}; its log is {self._log}")
+        ready = json.loads(line)
+        self.url = ready["api"]
+        self.pid = ready["pid"]
+        self.services: dict[str, str] = ready["services"]
+        token = (self.data / "operator.token").read_text().strip()
+        self.api = httpx.Client(
+            base_url=self.url + "/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> int:
+        """SIGTERM; its exit status. Stopping twice is harmless."""
+        self.api.close()
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return self._process.wait(timeout=60)
+
+    def wait(self) -> int:
+        return self._process.wait()
+
+    def get(self, path: str) -> Any:
+        return self.api.get(path).raise_for_status().json()
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        return self.api.post(path, json=body).raise_for_status().json()
+
+    def lucid(self, *arguments: str) -> Any:
+        """Run a `lucid` command with --json; its document."""
+        argv = [LUCID, "--data", str(self.data), *arguments, "--json"]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(
+                f"`lucid {' '.join(arguments)}` ended with {done.returncode}: {done.stderr.strip()}"
+            )
+        return json.loads(done.stdout)
+
+    def until(self, session: str, *, within: float, **wanted: Any) -> dict[str, Any]:
+        """Wait until the session shows what is wanted."""
+        deadline = time.monotonic() + within
+        while True:
+            now: dict[str, Any] = self.get(f"/sessions/{session}")
+            if all(now.get(name) == value for name, value in wanted.items()):
+                return now
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{session} is {now['state']} and not {wanted} after {within:.0f} s")
+            time.sleep(0.2)
+
+
+def judge(bundle: Path, trust: Path | None) -> tuple[int, dict[str, Any]]:
+    """Exit code and report of `lucid-verify`."""
+    argv = [LUCID_VERIFY, str(bundle), "--json", "--windows", *(["--trust", str(trust)] if trust else [])]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return done.returncode, json.loads(done.stdout)

@@ -1,0 +1,11 @@
+"""`lucid session …`: make, watch, end, export, replay and forget recorded desktops. One file per command."""
+
+from lucid.cli.main import main
+
+
+@main.group("session")
+def session() -> None:
+    """Make, list, stop, export and replay recorded desktops."""
+
+
+from lucid.cli.session import create, delete, export, listing, replay, show, stop  # noqa: E402, F401

@@ -1,0 +1,137 @@
+"""One frame of a run: py-evm's computation, charging energy as java-tron does, surcharge included.
+
+The surcharge of a step is ``floor(price * factor / 10000) - price`` of its whole price (java-tron VM.play),
+so prices that py-evm takes in parts are added up before they are rounded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eth.exceptions import Halt, InvalidInstruction, VMError
+from eth.vm.computation import BaseComputation, memory_gas_cost
+
+from lucid_tron.devnet.evm.calls import OutOfMemory
+from lucid_tron.devnet.evm.opcodes import TRON_OPCODES
+from lucid_tron.devnet.evm.precompiles import PRECOMPILES
+
+PLAIN = 10_000
+CODE_BYTE_ENERGY = 200
+MEMORY_LIMIT = 3 * 1024 * 1024
+
+
+class TronComputation(BaseComputation):
+    """A frame. `transaction_context` is a `Run`, `state` a `Host`."""
+
+    opcodes = TRON_OPCODES
+
+    def __init__(self, state: Any, message: Any, transaction_context: Any) -> None:
+        super().__init__(state, message, transaction_context)
+        self.run = transaction_context
+        self.factor = PLAIN + transaction_context.factors.get(message.storage_address, 0)
+        self._step = 0  # price of the present step, without surcharge
+        self._surcharge = 0  # what was charged on top of it so far
+        self.steps = 0
+
+    # -- energy
+    def consume_gas(self, amount: int, reason: str) -> None:
+        self._step += amount
+        if self.factor != PLAIN:
+            surcharge = self._step * self.factor // PLAIN - self._step
+            amount += surcharge - self._surcharge
+            self.run.penalty += surcharge - self._surcharge
+            self._surcharge = surcharge
+        self._gas_meter.consume_gas(amount, reason)
+
+    def lend_energy(self, amount: int) -> None:
+        """Set energy aside for a nested frame, without surcharge."""
+        self._gas_meter.consume_gas(amount, "lent to a call")
+
+    def burn(self) -> None:
+        """Take all that is left."""
+        self._gas_meter.consume_gas(self._gas_meter.gas_remaining, "the run failed")
+
+    def extend_memory(self, start_position: int, size: int) -> None:
+        if not size:
+            return
+        if start_position + size > MEMORY_LIMIT:
+            raise OutOfMemory(f"{start_position + size} bytes of memory; the limit is {MEMORY_LIMIT}")
+        before, after = memory_gas_cost(len(self._memory)), memory_gas_cost(start_position + size)
+        if after > before:
+            self.consume_gas(after - before, "memory")
+        self._memory.extend(start_position, size)
+
+    # -- running
+    @classmethod
+    def apply_message(
+        cls, state: Any, message: Any, transaction_context: Any, parent_computation: Any = None
+    ) -> TronComputation:
+        snapshot = state.snapshot()
+        if message.should_transfer_value and message.value:
+            state.delta_balance(message.sender, -message.value)
+            state.delta_balance(message.storage_address, message.value)
+        computation = cls.apply_computation(state, message, transaction_context, parent_computation)
+        if computation.is_error:
+            state.revert(snapshot)
+        return computation
+
+    @classmethod
+    def apply_create_message(
+        cls, state: Any, message: Any, transaction_context: Any, parent_computation: Any = None
+    ) -> TronComputation:
+        snapshot = state.snapshot()
+        state.create_contract(message.storage_address, message.sender, transaction_context.txid)
+        computation = cls.apply_message(state, message, transaction_context, parent_computation)
+        if computation.is_success:
+            computation.keep_code(state, message.storage_address)
+        if computation.is_error:
+            state.revert(snapshot)
+        return computation
+
+    def keep_code(self, state: Any, address: bytes) -> None:
+        """Store what the creation returned, at 200 energy a byte."""
+        code = self.output
+        try:
+            if code[:1] == b"\xef":
+                raise InvalidInstruction("code may not begin with 0xef")
+            self._gas_meter.consume_gas(len(code) * CODE_BYTE_ENERGY, "storing code")
+        except VMError as error:
+            self.error = error
+            self.burn()
+            return
+        state.set_code(address, code)
+
+    @classmethod
+    def apply_computation(
+        cls,
+        state: Any,
+        message: Any,
+        transaction_context: Any,
+        parent_computation: Any = None,  # noqa: ARG003
+    ) -> TronComputation:
+        self = cls(state, message, transaction_context)
+        try:
+            precompile = None if message.is_create else PRECOMPILES.get(message.code_address)
+            if precompile is not None:
+                self.factor = PLAIN
+                precompile(self)
+                return self
+            lookup = cls.opcodes
+            for opcode in self.code:
+                self.steps += self._step
+                self._step = self._surcharge = 0
+                instruction = lookup.get(opcode)
+                if instruction is None:
+                    raise InvalidInstruction(f"0x{opcode:02x} is no instruction")
+                instruction(computation=self)
+        except Halt:
+            pass
+        except VMError as error:
+            self.error = error
+            if error.burns_gas:
+                self.burn()
+                self.return_data = b""
+        self.steps += self._step
+        used = transaction_context.steps_by_contract
+        used[message.storage_address] = used.get(message.storage_address, 0) + self.steps
+        return self
