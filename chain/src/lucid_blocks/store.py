@@ -275,7 +275,7 @@ class Store:
             },
             recorders=meta["recorders"],
             nonces=meta["nonces"],
-            recent_blocks={},
+            recent_blocks={tip.header.height: tip.hash},
         )
         if state_root(state) != tip.header.state_root:
             raise DataDamaged(f"The stored state is not the one block {tip.header.height} commits to.")
