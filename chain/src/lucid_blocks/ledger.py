@@ -63,6 +63,9 @@ class Ledger:
             self.head, self._state = self._recover(genesis)
             self._mempool = Mempool(self._state, bounds)
             self._forget(self._mempool.restore(self._state, self.store.pending()))
+        except (sqlite3.Error, ProofError) as error:
+            self.store.close()
+            raise DataDamaged(f"{directory / DATABASE} cannot be read: {error}.") from error
         except BaseException:
             self.store.close()
             raise

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,8 @@ class Store:
     ------
     NotInitialised
         If there is no such file.
+    DataDamaged
+        If it is no database of this layout.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,10 +62,16 @@ class Store:
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._writer = self._connect()
-        layout = self._writer.execute("PRAGMA user_version").fetchone()[0]
-        if layout != LAYOUT:
+        try:
+            layout = self._writer.execute("PRAGMA user_version").fetchone()[0]
+            if layout != LAYOUT:
+                raise DataDamaged(f"{path} has layout {layout}; this version reads {LAYOUT}.", path=path)
+        except sqlite3.DatabaseError as error:
             self._writer.close()
-            raise DataDamaged(f"{path} has layout {layout}; this version reads {LAYOUT}.", path=path)
+            raise DataDamaged(f"{path} is no database: {error}.", path=path) from error
+        except DataDamaged:
+            self._writer.close()
+            raise
 
     @classmethod
     def create(cls, path: Path, first: Block, state: State, checkpoint: bytes) -> Store:
@@ -323,7 +331,8 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=30)
-        db.execute("PRAGMA synchronous=FULL")
+        with suppress(sqlite3.DatabaseError):  # a damaged file is named by whatever is asked of it first
+            db.execute("PRAGMA synchronous=FULL")
         return db
 
     def _reader(self) -> sqlite3.Connection:
