@@ -12,7 +12,7 @@ from lucid_blocks.app import open_node
 from lucid_blocks.faults import AnchorMissing, DataDamaged, ForkDanger, NotDurable, NotInitialised
 from lucid_blocks.ledger import ANCHOR, DATABASE, TLOG
 from lucid_blocks.state import apply
-from lucid_blocks.store import PendingRow
+from lucid_blocks.tables import PendingRow
 from lucid_blocks.view import TransactionUnknown
 from lucid_proof.checkpoint import open_checkpoint
 
@@ -240,6 +240,27 @@ def test_a_changed_state_refuses_to_start(disk: DiskChain) -> None:
     def tamper(directory: Path) -> None:
         with sqlite3.connect(directory / DATABASE) as db:
             db.execute("DELETE FROM open_sessions")
+        db.close()
+
+    assert reopened_with(disk, tamper).type is DataDamaged
+
+
+def test_a_file_that_is_no_database_is_named(disk: DiskChain) -> None:
+    def ruin(directory: Path) -> None:
+        (directory / f"{DATABASE}-wal").unlink(missing_ok=True)
+        (directory / DATABASE).write_bytes(b"rubbish" * 1_000)
+
+    assert "no database" in str(reopened_with(disk, ruin).value)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE leaves SET data = x'7b'", "UPDATE pending SET data = x'7b'"])
+def test_a_leaf_that_cannot_be_read_refuses_to_start(disk: DiskChain, statement: str) -> None:
+    disk.decide()
+    disk.accept(disk.write.begin(SESSION))
+
+    def tamper(directory: Path) -> None:
+        with sqlite3.connect(directory / DATABASE) as db:
+            db.execute(statement)
         db.close()
 
     assert reopened_with(disk, tamper).type is DataDamaged

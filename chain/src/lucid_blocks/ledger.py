@@ -19,7 +19,8 @@ from lucid_blocks.genesis import Genesis, first_block
 from lucid_blocks.mempool import Bounds, Mempool
 from lucid_blocks.models import Block, Entry
 from lucid_blocks.state import State, apply, build
-from lucid_blocks.store import PendingRow, Store, StoredBlock
+from lucid_blocks.store import Store
+from lucid_blocks.tables import PendingRow, StoredBlock
 from lucid_blocks.tlog import Publisher
 from lucid_kit import fault
 from lucid_kit.clock import Clock
@@ -62,6 +63,9 @@ class Ledger:
             self.head, self._state = self._recover(genesis)
             self._mempool = Mempool(self._state, bounds)
             self._forget(self._mempool.restore(self._state, self.store.pending()))
+        except (sqlite3.Error, ProofError) as error:
+            self.store.close()
+            raise DataDamaged(f"{directory / DATABASE} cannot be read: {error}.") from error
         except BaseException:
             self.store.close()
             raise
@@ -93,19 +97,13 @@ class Ledger:
             If the disk refuses; then none of them was accepted.
         """
         with self._turn:
-            waiting = self._mempool.rows()
-            answers = [self._admit(entry) for entry in entries]
-            known = {row.entry.hash for row in waiting}
-            new = {
-                answer.entry.hash: answer
-                for answer in answers
-                if isinstance(answer, PendingRow) and answer.entry.hash not in known
-            }
+            new: list[PendingRow] = []
+            answers = [self._admit(entry, new) for entry in entries]
             if new:
                 try:
-                    self.store.accept(new.values())
+                    self.store.accept(new)
                 except (sqlite3.Error, OSError) as error:
-                    self._mempool.restore(self._state, waiting)
+                    self._mempool.rebase(self._state, [row.entry for row in new])
                     raise NotDurable(f"Transactions could not be stored: {error}.") from error
         # Ends here: accepted and unanswered; the sender sends it again and gets the answer it would have got.
         fault.point("chain-transaction-stored")
@@ -126,16 +124,18 @@ class Ledger:
         with self._turn:
             return len(self._mempool), self._mempool.size
 
-    def _admit(self, entry: Entry) -> PendingRow | LucidError | None:
+    def _admit(self, entry: Entry, new: list[PendingRow]) -> PendingRow | LucidError | None:
         known = self._mempool.get(entry.hash)
         if known is not None:
             return known
         if self.store.record(entry.hash) is not None:
             return None
         try:
-            return self._mempool.add(entry, self._clock.now_ms())
+            row = self._mempool.add(entry, self._clock.now_ms())
         except LucidError as refusal:
             return refusal
+        new.append(row)
+        return row
 
     # ---- what an engine drives ---------------------------------------------------------------
 
