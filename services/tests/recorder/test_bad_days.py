@@ -135,7 +135,9 @@ def test_a_full_disk_fails_closed_with_a_whole_journal(
         failed(recorder, "spool-full")
         journal = read_journal(recorder.spool / JOURNAL, SESSION)
         assert not journal.torn
-        assert [record.to_json() for record in journal.records] == [line["record"] for line in recorder.sealed()]
+        assert [record.to_json() for record in journal.records] == [
+            line["record"] for line in recorder.sealed()
+        ]
         assert recover(recorder.spool, SESSION) == journal
         assert list(frames(recorder.source()))
     finally:

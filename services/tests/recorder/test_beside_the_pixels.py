@@ -181,7 +181,9 @@ def test_chunks_follow_each_other_without_a_gap_even_when_nothing_happens(
     assert all(line["record"]["size"] < 120 for line in recorder.sealed()[1:]), "an idle chunk is tiny"
 
 
-def test_a_chunk_names_the_newest_block_that_was_known(x_server: XServer, painter: Painter, start: Start) -> None:
+def test_a_chunk_names_the_newest_block_that_was_known(
+    x_server: XServer, painter: Painter, start: Start
+) -> None:
     recorder = start()
     recorder.attach(x_server)
     recorder.cut()

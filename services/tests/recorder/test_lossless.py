@@ -82,7 +82,9 @@ def test_windows_that_move_and_real_programs_are_recorded(
     assert pixels(last_frame(recorder.source())) == painter.screenshot()
 
 
-def test_a_flood_of_noise_costs_frames_and_no_pixels(x_server: XServer, painter: Painter, start: Start) -> None:
+def test_a_flood_of_noise_costs_frames_and_no_pixels(
+    x_server: XServer, painter: Painter, start: Start
+) -> None:
     dice = random.Random(3)
     recorder = start()
     recorder.attach(x_server, chunk_bytes=512 * 1024)

@@ -135,7 +135,9 @@ def test_the_cookie_of_the_display_opens_it_and_no_other(tmp_path: Path) -> None
 
 
 @pytest.mark.real
-def test_a_socket_of_another_user_is_not_the_display(x_server: XServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_of_another_user_is_not_the_display(
+    x_server: XServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real: Callable[..., bytes] = socket.socket.getsockopt
     monkeypatch.setattr(socket.socket, "getsockopt", lambda *_: struct.pack("3i", 1, 1234, 1))
     with pytest.raises(DisplayRefused, match="user 1234"):
