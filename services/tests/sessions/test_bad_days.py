@@ -293,6 +293,25 @@ def test_a_torn_journal_line_was_never_acknowledged(plant: Plant) -> None:
     incomplete_but_unaltered(plant, id_)
 
 
+def test_no_desktop_outlives_a_service_that_was_killed(plant: Plant) -> None:
+    service = plant.start(**QUICK)
+    ids = [plant.create()["id"], plant.create(on_failure="mark")["id"]]
+    for id_ in ids:
+        plant.recorded(id_, 1)
+    ended = plant.create()["id"]
+    plant.ok("POST", f"/sessions/{ended}/stop")
+    service.stop(signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while plant.desk_sessions():  # nobody starts the service again
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    log = plant.service_log()
+    assert log.count("deadman: the session service is gone") == 2
+    plant.start(**QUICK)
+    for id_ in ids:
+        assert plant.anchored(id_)["state"] == "abandoned"
+
+
 def test_recovery_can_itself_be_interrupted(plant: Plant) -> None:
     service = plant.start(**QUICK)
     id_ = plant.create()["id"]

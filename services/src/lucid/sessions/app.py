@@ -21,6 +21,7 @@ from lucid.sessions.errors import ChainNeverSeen, KeyUnusable
 from lucid.sessions.evidence import Signer
 from lucid.sessions.exporter import Exporter
 from lucid.sessions.figures import Figures
+from lucid.sessions.guard import Guard
 from lucid.sessions.head import Head
 from lucid.sessions.ledger import Ledger
 from lucid.sessions.models import Record
@@ -139,8 +140,20 @@ class Instance:
             uploader = Uploader(blobs, ledger, settings.spool, clock, limits, stored)
             stack.push_async_callback(uploader.close)
             figures = Figures(app.state.metrics, store, ledger, anchorer, uploader, head, clock)
+            guard = Guard(settings.rdp_url, settings.token_file)
+            stack.callback(guard.close)
             settler = Settler(
-                store, ledger, head, signer, anchorer, uploader, desktops, settings.spool, clock, backoff
+                store,
+                ledger,
+                head,
+                signer,
+                anchorer,
+                uploader,
+                desktops,
+                guard,
+                settings.spool,
+                clock,
+                backoff,
             )
             sessions = Sessions(
                 store,

@@ -54,7 +54,7 @@ class Conductor:
         self._clock = clock
         self._inbox = Inbox(clock)
         self._watch = DesktopWatch(
-            settler.desktops, session.server, clock, settler.backoff, self._desktop_says
+            settler.desktops, session.server, clock, settler.backoff, settler.guard, self._desktop_says
         )
         self._linger: asyncio.Task[None] | None = None
         self._asks = Asks()

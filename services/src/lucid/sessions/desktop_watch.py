@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from lucid.sessions import processes
 from lucid.sessions.backoff import Backoff
+from lucid.sessions.guard import Guard
 from lucid.sessions.ports import Desktops, DesktopStatus
 from lucid_kit.clock import Clock
 from lucid_kit.errors import LucidError
@@ -34,11 +35,13 @@ class DesktopWatch:
         id: str,  # noqa: A002
         clock: Clock,
         backoff: Backoff,
+        guard: Guard,
         tell: Callable[[DesktopStatus | None], None],
     ) -> None:
         self._desktops = desktops
         self._clock = clock
         self._backoff = backoff
+        self._guard = guard
         self._tell = tell
         self._known: dict[int, int] = {}  # pid → start
         self.id = id
@@ -98,13 +101,17 @@ class DesktopWatch:
         try:
             async with asyncio.timeout(_GRACE_S):
                 await self._desktops.remove(self.id)
+                self._guard.drop(self.id)
                 return
         except (TimeoutError, LucidError) as error:
             get_logger().error("desktop.not-cut", error=str(error) or "no answer in time")
         killed = await asyncio.to_thread(processes.end_all, list(self._known.items()))
+        self._guard.drop(self.id)
         get_logger().warning("desktop.killed", processes=killed)
 
     def _remember(self, status: DesktopStatus) -> None:
         for pid in status.pids:
             if pid not in self._known:
                 self._known[pid] = processes.start_ticks(pid)
+        if status.state not in ENDED:
+            self._guard.note(self.id, [(pid, self._known[pid]) for pid in status.pids])

@@ -111,9 +111,7 @@ class Starter:
         get_logger().error("session.not-started", error=str(failed[0]))
         if isinstance(recorder, RecorderProcess):
             await recorder.close()
-        settled = self._beside(
-            self.settler.until_settled(session.id, "abandoned", _why(failed[0]))
-        )
+        settled = self._beside(self.settler.until_settled(session.id, "abandoned", _why(failed[0])))
         # There may be a desktop that nobody told us of. It is removed, even if its server is away for long.
         self._beside(self.settler.remove_desktop(session))
         await asyncio.wait({settled}, timeout=_SETTLE_S)
