@@ -27,7 +27,6 @@ from lucid_kit.errors import LucidError
 from lucid_kit.logs import get_logger
 from lucid_proof.checkpoint import Checkpoint, open_checkpoint
 from lucid_proof.errors import ProofError
-from lucid_proof.note import Note
 
 DATABASE = "chain.db"
 ANCHOR = "anchor"
@@ -77,7 +76,7 @@ class Ledger:
         """After the newest committed block."""
         return self._state
 
-    # ---- transactions ----------------------------------------------------------------------------
+    # ---- transactions ------------------------------------------------------------------------
 
     def accept(self, entries: Sequence[Entry]) -> list[PendingRow | LucidError | None]:
         """Take transactions in; the answers are durable once it returns.
@@ -138,7 +137,7 @@ class Ledger:
         except LucidError as refusal:
             return refusal
 
-    # ---- what an engine drives -------------------------------------------------------------------
+    # ---- what an engine drives ---------------------------------------------------------------
 
     def prepare_proposal(self) -> list[Entry]:
         """The waiting transactions that fit into the next block, in order."""
@@ -177,8 +176,8 @@ class Ledger:
         self._state = finalized.after.settled()
         with self._turn:
             self._forget(self._mempool.rebase(self._state, finalized.block.entries))
-        # Ends here: the database is one checkpoint ahead of the anchor; the next start anchors the same
-        # bytes. ult.point("chain-block-committed")
+        # Ends here: the database is one checkpoint ahead of the anchor; the next start anchors its bytes.
+        fault.point("chain-block-committed")
         self.catch_up()
 
     def catch_up(self) -> None:
@@ -204,7 +203,7 @@ class Ledger:
         if refused:
             self.store.drop_pending(entry.hash for entry, _ in refused)
 
-    # ---- start-up --------------------------------------------------------------------------------
+    # ---- start-up ----------------------------------------------------------------------------
 
     def _recover(self, genesis: Genesis) -> tuple[StoredBlock, State]:
         """Bring database, anchor and files together after however the last process ended."""
@@ -224,6 +223,7 @@ class Ledger:
 
     def _reconcile(self, newest: StoredBlock) -> None:
         """Compare the anchor with the database: the same, or one block behind it, as a crash leaves them."""
+        self._anchor.tidy()
         anchored = self._anchor.load()
         if anchored == newest.checkpoint:
             return
@@ -251,8 +251,3 @@ def _opened(note: bytes, genesis: Genesis, where: str) -> Checkpoint:
         return open_checkpoint(note, genesis.trust()).checkpoint
     except ProofError as error:
         raise DataDamaged(f"The checkpoint in {where} is not one of this chain: {error}") from error
-
-
-def size_of(checkpoint: bytes) -> int:
-    """The number of leaves that a signed checkpoint of ours covers."""
-    return Checkpoint.parse(Note.parse(checkpoint).text).size

@@ -130,7 +130,7 @@ class Store:
                 db.close()
             self._readers.clear()
 
-    # ---- writing ---------------------------------------------------------------------------------
+    # ---- writing -----------------------------------------------------------------------------
 
     def accept(self, rows: Iterable[PendingRow]) -> None:
         """Remember transactions that are about to be answered; all or none.
@@ -201,7 +201,7 @@ class Store:
             db.executemany("DELETE FROM pending WHERE id = ?", [(entry.hash,) for entry in block.entries])
             _write_state(db, before, after)
 
-    # ---- the history that the state machine asks -------------------------------------------------
+    # ---- the history that the state machine asks ---------------------------------------------
 
     def closed_at(self, session: str) -> int | None:
         """The height of the block that closed the session, or None."""
@@ -213,7 +213,7 @@ class Store:
         row = self._one("SELECT hash FROM blocks WHERE height = ?", height)
         return None if row is None else bytes(row[0])
 
-    # ---- reading ---------------------------------------------------------------------------------
+    # ---- reading -----------------------------------------------------------------------------
 
     def newest(self) -> StoredBlock:
         """The newest block that was committed."""

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from lucid_kit.http import serve
 
 routes = APIRouter()
+WORK = 'i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.1; done'
 
 
 class Wish(BaseModel):
@@ -88,9 +89,18 @@ class Desks:
         self.all[desk.id] = desk
         read, write = os.pipe()
         process = await asyncio.create_subprocess_exec(
-            "Xvfb", "-displayfd", str(write), "-screen", "0", f"{wish.width}x{wish.height}x24", "-nolisten", "tcp",
-            "-noreset", pass_fds=[write], stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
+            "Xvfb",
+            "-displayfd",
+            str(write),
+            "-screen",
+            "0",
+            f"{wish.width}x{wish.height}x24",
+            "-nolisten",
+            "tcp",
+            "-noreset",
+            pass_fds=[write],
+            stderr=asyncio.subprocess.DEVNULL,
+        )
         os.close(write)
         desk.processes.append(process)
         with os.fdopen(read) as pipe:
@@ -149,9 +159,16 @@ async def admit(id_: str, request: Request) -> dict[str, Any]:
     desk = _desk(request, id_)
     if not desk.admitted:
         painter = await asyncio.create_subprocess_exec(
-            "xterm", "-geometry", "80x24", "-e", "sh", "-c", 'i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.1; done',
-            env={**os.environ, "DISPLAY": desk.display}, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
+            "xterm",
+            "-geometry",
+            "80x24",
+            "-e",
+            "sh",
+            "-c",
+            WORK,
+            env={**os.environ, "DISPLAY": desk.display},
+            stderr=asyncio.subprocess.DEVNULL,
+        )
         desk.processes.append(painter)
         desk.change(admitted=True)
     return desk.out()
@@ -164,6 +181,13 @@ async def remove(id_: str, request: Request) -> None:
     if desk is not None:
         await desks.end(desk)
         desk.change(state="stopped", reason="removed")
+
+
+@routes.post("/rdp/sessions/{session}/disconnect")
+async def disconnect(session: str, request: Request) -> dict[str, Any]:
+    desk = _desks(request).of(session)
+    desk.change(connected=False, state="disconnected")
+    return desk.out()
 
 
 @routes.post("/desks/{session}/{what}")
@@ -181,7 +205,7 @@ async def happen(session: str, what: str, request: Request) -> dict[str, Any]:
     elif what == "gone":
         desks.all.pop(desk.id)
         await desks.end(desk)
-        desk.changed.set()
+        desk.change(state="stopped")
     return desk.out()
 
 

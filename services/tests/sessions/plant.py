@@ -23,6 +23,7 @@ from lucid_kit.clock import SystemClock
 
 HERE = Path(__file__).parent
 WAIT_S = 30.0
+PLANT = "LUCID_TEST_PLANT"  # in the environment of everything that a plant starts
 
 
 class Child:
@@ -32,7 +33,11 @@ class Child:
         self.log = log
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                argv, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+                argv,
+                env={**os.environ, **env, PLANT: str(log.parent)},
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
             )
         self.url = ""
 
@@ -128,12 +133,23 @@ class Plant:
         }
         prefix = settings.pop("prefix", [])
         values = {
-            "data": self.data, "chain_url": self.chain.url, "rdp_url": self.desks.url, "jwks": self.home / "jwks.json",
-            "token_file": self.home / "token", "recorder_key": self.home / "recorder.pem",
-            "kms_key": self.home / "kms.key", "trust": self.trust, "head_poll_s": 0.1, "chunk_ms": 1000,
-            "keyframe_ms": 5000, "interim_s": 2, "retry_first_s": 0.05, "retry_last_s": 0.4, "linger_s": 2,
+            "data": self.data,
+            "chain_url": self.chain.url,
+            "rdp_url": self.desks.url,
+            "jwks": self.home / "jwks.json",
+            "token_file": self.home / "token",
+            "recorder_key": self.home / "recorder.pem",
+            "kms_key": self.home / "kms.key",
+            "trust": self.trust,
+            "head_poll_s": 0.1,
+            "chunk_ms": 1000,
+            "keyframe_ms": 5000,
+            "interim_s": 2,
+            "retry_first_s": 0.05,
+            "retry_last_s": 0.4,
+            "linger_s": 2,
             **settings,
-        }  # fmt: skip
+        }
         env = {f"LUCID_SESSIONS_{name.upper()}": str(value) for name, value in values.items()}
         argv = [*prefix, sys.executable, "-m", "lucid.sessions"]
         self.service = self._child(argv, {**env, **fault}, "service", ready=ready)
@@ -211,6 +227,17 @@ class Plant:
         path = self.home / name
         path.write_bytes(answer.content)
         return path
+
+    def recorders(self) -> list[int]:
+        """The recorders of this plant that run."""
+        mark = f"{PLANT}={self.home}".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                records = b"lucid.recorder" in (process / "cmdline").read_bytes()
+                if records and mark in (process / "environ").read_bytes().split(b"\0"):
+                    found.append(int(process.name))
+        return found
 
     def service_log(self) -> str:
         return (self.home / "service.log").read_text()

@@ -51,7 +51,9 @@ def test_a_record_is_in_the_file_before_it_is_given_out(path: Path) -> None:
 
 def test_a_close_is_signed_once_however_often_it_is_asked_for(path: Path) -> None:
     first = begun(path).close("abandoned", "recorder-died", seen=seen(4), time_ms=T0)
-    again = Evidence(SESSION, RecordLog(path), SIGNER).close("closed", "stopped", seen=seen(9), time_ms=T0 + 9)
+    again = Evidence(SESSION, RecordLog(path), SIGNER).close(
+        "closed", "stopped", seen=seen(9), time_ms=T0 + 9
+    )
     assert again == first
     assert len(RecordLog(path).read()) == 2
 
@@ -112,8 +114,14 @@ def test_roots_are_those_of_the_chunks_so_far(
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("Logged out.", "logged-out"), ("", "unknown"), ("a" * 90, "a" * 64), ("äöü!", "unknown"), ("x" * 63 + " y", "x" * 63)],
-)  # fmt: skip
+    [
+        ("Logged out.", "logged-out"),
+        ("", "unknown"),
+        ("a" * 90, "a" * 64),
+        ("äöü!", "unknown"),
+        ("x" * 63 + " y", "x" * 63),
+    ],
+)
 def test_a_reason_has_the_form_that_records_ask_for(text: str, reason: str) -> None:
     assert slug(text) == reason
 

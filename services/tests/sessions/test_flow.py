@@ -104,7 +104,7 @@ def test_statistics_show_ratio_and_anchoring_delay(running: Plant, closed: dict[
     assert figures["raw_bytes"] > figures["stored_bytes"] > 0
     assert figures["recorder"]["frames"] > 0
     assert figures["recorded_ms"] > 0
-    assert [record["event"] for record in figures["records"]][0] == "begin"
+    assert figures["records"][0]["event"] == "begin"
     overall = running.ok("GET", "/sessions/statistics")
     assert overall["anchoring_p95_ms"] >= overall["anchoring_p50_ms"] >= 0
     assert overall["chain_height"] > 0
@@ -130,9 +130,12 @@ def test_a_pause_is_a_record_and_no_gap(running: Plant) -> None:
 
 def test_a_running_session_exports_as_in_progress_and_its_chunks_stay(running: Plant) -> None:
     id_ = running.create()["id"]
-    running.until(
-        id_, lambda _: any(r["chunks"] and r["height"] for r in running.ok("GET", f"/sessions/{id_}/pipeline")["records"])
-    )  # fmt: skip
+
+    def covers_chunks(_: object) -> bool:
+        records = running.ok("GET", f"/sessions/{id_}/pipeline")["records"]
+        return any(record["chunks"] and record["height"] for record in records)
+
+    running.until(id_, covers_chunks)
     early = running.export(id_, "early.lucid")
     report = verify(early, TrustPolicy.load(running.trust))
     assert report.verdict is Verdict.INCOMPLETE
@@ -177,12 +180,19 @@ def test_the_same_idempotency_key_makes_one_session(running: Plant) -> None:
     headers = {"Idempotency-Key": "demo-1"}
     first = running.ok("POST", "/sessions", json={"width": 640, "height": 400}, headers=headers)
     again = running.ok("POST", "/sessions", json={"width": 640, "height": 400}, headers=headers)
-    assert (again["id"], again["password"], again["receipt"]) == (first["id"], first["password"], first["receipt"])
+    assert (again["id"], again["password"], again["receipt"]) == (
+        first["id"],
+        first["password"],
+        first["receipt"],
+    )
     other = running.call("POST", "/sessions", json={"width": 800, "height": 600}, headers=headers)
     assert other.json()["code"] == "LUCID_ERR_4303"
     running.ok("POST", f"/sessions/{first['id']}/stop")
     deadline = time.monotonic() + 20
-    while running.call("POST", "/sessions", json={"width": 640, "height": 400}, headers=headers).status_code != 409:
+    while (
+        running.call("POST", "/sessions", json={"width": 640, "height": 400}, headers=headers).status_code
+        != 409
+    ):
         assert time.monotonic() < deadline
 
 
@@ -282,7 +292,9 @@ def test_sessions_are_listed_newest_first_in_pages(running: Plant, closed: dict[
     assert {row["state"] for row in only["sessions"]} == {"closed"}
 
 
-def test_nothing_of_the_content_and_no_secret_is_in_the_log(running: Plant, closed: dict[str, object]) -> None:
+def test_nothing_of_the_content_and_no_secret_is_in_the_log(
+    running: Plant, closed: dict[str, object]
+) -> None:
     log = running.service_log()
     assert str(closed["id"]) in log
     assert running.token not in log

@@ -1,4 +1,6 @@
-"""A bundle's bytes, planned before they are sent: the same as the proof room writes, from any place to any other."""
+"""A bundle's bytes, planned before they are sent: the same as the proof room writes, from any place to any
+other.
+"""
 
 import io
 import zlib
@@ -9,12 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lucid.sessions.bundle_layout import describe, lay_out
+from lucid.sessions.bundle_layout import lay_out
 from lucid.sessions.ranges import NotModified, Range, RangeOutside, wanted
-from lucid_proof import verify
-from lucid_proof.bundle import BundleWriter
-from lucid_proof.layout import BLOCKS, CHECKPOINT, MANIFEST, RECORDS, leaf_name, proof_name
-from lucid_proof.reader import BundleReader
+from lucid_proof.layout import MANIFEST, RECORDS
 from lucid_proof.testing import a_session
 
 ETAG = "5f1c"
@@ -64,13 +63,19 @@ def test_a_plan_with_more_chunks_begins_with_the_same_bytes() -> None:
     files = [(MANIFEST, b"{}")]
     two = lay_out([(10, 1), (20, 2)], files)
     three = lay_out([(10, 1), (20, 2), (30, 3)], files)
-    assert [piece for piece in two.pieces[:4]] == [piece for piece in three.pieces[:4]]
+    assert list(two.pieces[:4]) == list(three.pieces[:4])
 
 
 @pytest.mark.parametrize(
     ("header", "start", "stop"),
-    [("bytes=0-9", 0, 10), ("bytes=90-", 90, 100), ("bytes=-7", 93, 100), ("bytes=50-900", 50, 100), ("bytes=-900", 0, 100)],
-)  # fmt: skip
+    [
+        ("bytes=0-9", 0, 10),
+        ("bytes=90-", 90, 100),
+        ("bytes=-7", 93, 100),
+        ("bytes=50-900", 50, 100),
+        ("bytes=-900", 0, 100),
+    ],
+)
 def test_one_range_gives_those_bytes(header: str, start: int, stop: int) -> None:
     assert wanted(100, ETAG, header, None, None) == Range(start, stop, partial=True)
 

@@ -1,5 +1,7 @@
 """The life of a session: the table is the law."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +35,7 @@ def test_a_pause_leads_back_to_recording_and_nowhere_else_but_the_end() -> None:
 @given(walks)
 def test_no_session_leaves_a_final_state_but_to_be_deleted(events: list[Event]) -> None:
     states = walk(events)
-    for state, following in zip(states, states[1:], strict=False):
+    for state, following in pairwise(states):
         if state in FINAL:
             assert following is State.DELETED
 
@@ -41,7 +43,7 @@ def test_no_session_leaves_a_final_state_but_to_be_deleted(events: list[Event]) 
 @given(walks)
 def test_a_session_is_closed_only_after_it_was_stopping(events: list[Event]) -> None:
     states = walk(events)
-    for state, following in zip(states, states[1:], strict=False):
+    for state, following in pairwise(states):
         if following is State.CLOSED:
             assert state is State.STOPPING
 
@@ -57,7 +59,7 @@ def test_nothing_is_recorded_after_recording_was_lost(events: list[Event]) -> No
 @given(walks)
 def test_a_live_session_is_never_deleted(events: list[Event]) -> None:
     states = walk(events)
-    for state, following in zip(states, states[1:], strict=False):
+    for state, following in pairwise(states):
         if following is State.DELETED:
             assert state in (State.CREATED, State.CLOSED, State.ABANDONED)
 

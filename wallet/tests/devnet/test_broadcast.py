@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from devnet_chain import ALICE, BOB, CAROL, FEE_LIMIT, TRANSFER, Chain
 
+from lucid_tron import abi
 from lucid_tron.codec import contracts as c
 from lucid_tron.codec.address import Address
 from lucid_tron.codec.transaction import SignedTransaction
-from lucid_tron.contracts import abi
 from lucid_tron.devnet import accounts
 from lucid_tron.devnet.accounts import SUN
 from lucid_tron.devnet.ledger import Refused
@@ -138,7 +138,7 @@ def test_a_memo_costs_a_trx(chain: Chain) -> None:
 
 
 def transfer_call(chain: Chain, **changes: Any) -> SignedTransaction:
-    call = c.TriggerSmartContract(ALICE.address, chain.usdt, data=abi.call(TRANSFER, BOB.address, 1))
+    call = c.TriggerSmartContract(ALICE.address, chain.usdt, data=abi.encode_call(TRANSFER, BOB.address, 1))
     return chain.signed(call, ALICE.key, **changes)
 
 
@@ -184,7 +184,9 @@ def test_calling_nobody_and_sending_tokens_along_is_refused(chain: Chain) -> Non
 
 
 def test_a_call_that_reverts_gives_its_value_back_and_keeps_the_fee(chain: Chain) -> None:
-    order = c.TriggerSmartContract(ALICE.address, chain.usdt, call_value=7, data=abi.call(TRANSFER, BOB.address, 1))
+    order = c.TriggerSmartContract(
+        ALICE.address, chain.usdt, call_value=7, data=abi.encode_call(TRANSFER, BOB.address, 1)
+    )
     entry = chain.send(order, ALICE.key)
     assert entry.effect.result == "REVERT"
     assert chain.account(chain.usdt).balance == 0
@@ -229,7 +231,9 @@ def test_a_deployer_may_pay_a_share_of_its_callers_energy(chain: Chain) -> None:
     )
     deployed = chain.send(c.CreateSmartContract(ALICE.address, new), ALICE.key, fee_limit=FEE_LIMIT)
     assert deployed.effect.result == "SUCCESS"
-    entry = chain.send(c.TriggerSmartContract(BOB.address, Address(deployed.effect.contract_address or b"")), BOB.key)
+    entry = chain.send(
+        c.TriggerSmartContract(BOB.address, Address(deployed.effect.contract_address or b"")), BOB.key
+    )
     assert entry.effect.energy_total == 20_006
     assert entry.effect.energy_origin == 20_006 * 75 // 100
     assert entry.effect.energy_fee == (20_006 - 20_006 * 75 // 100) * 100

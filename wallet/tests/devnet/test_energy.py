@@ -8,8 +8,8 @@ import coincurve
 import pytest
 from devnet_chain import ALICE, BOB, TRANSFER, Chain
 
+from lucid_tron import abi
 from lucid_tron.codec.address import Address
-from lucid_tron.contracts import abi
 from lucid_tron.devnet import accounts
 from lucid_tron.devnet.accounts import Account, Contract
 from lucid_tron.devnet.evm import machine
@@ -21,7 +21,9 @@ from lucid_tron.devnet.state import Sheet, World
 HERE = Address(b"\x41" + b"\x11" * 20)
 THERE = Address(b"\x41" + b"\x22" * 20)
 CALLER = Address(b"\x41" + b"\x33" * 20)
-BLOCK = BlockContext(7, 1_763_800_001_500, bytes(CALLER), 0x2B6653DC, 100, lambda number: bytes([number]) * 32)
+BLOCK = BlockContext(
+    7, 1_763_800_001_500, bytes(CALLER), 0x2B6653DC, 100, lambda number: bytes([number]) * 32
+)
 
 
 def sheet_with(code: str, *, there: str = "", factor: int = 0) -> Sheet:
@@ -31,12 +33,20 @@ def sheet_with(code: str, *, there: str = "", factor: int = 0) -> Sheet:
         if text:
             accounts.put_account(sheet, Account(address, balance=1_000, is_contract=True))
             sheet.put(("code", bytes(address)), bytes.fromhex(text.replace(" ", "")))
-            sheet.put(("contract", bytes(address)), Contract(address, CALLER, "", None, b"", 100, 0, b"", factor))
+            sheet.put(
+                ("contract", bytes(address)), Contract(address, CALLER, "", None, b"", 100, 0, b"", factor)
+            )
     return sheet
 
 
 def run(
-    code: str, *, there: str = "", factor: int = 0, sheet: Sheet | None = None, energy: int = 10**7, data: bytes = b""
+    code: str,
+    *,
+    there: str = "",
+    factor: int = 0,
+    sheet: Sheet | None = None,
+    energy: int = 10**7,
+    data: bytes = b"",
 ) -> machine.Outcome:
     return machine.call(
         sheet or sheet_with(code, there=there, factor=factor),
@@ -251,9 +261,7 @@ def test_precompiles() -> None:
 def test_batchvalidatesign_names_each_good_signature() -> None:
     digest = keccak256(b"words")
     signatures = [each.key.sign_recoverable(digest, hasher=None) for each in (ALICE, BOB)]
-    data = abi.encode(
-        ["bytes32", "bytes[]", "address[]"], [digest, signatures, [ALICE.address, ALICE.address]]
-    )
+    data = abi.encode("(bytes32,bytes[],address[])", (digest, signatures, [ALICE.address, ALICE.address]))
     assert precompile(9, data) == b"\x01" + bytes(31)
     assert precompile(9, b"\x01" * 32) == bytes(32)
 
@@ -267,7 +275,7 @@ def test_validatemultisign_asks_the_accounts_permission() -> None:
     def answer(key: coincurve.PrivateKey, permission: int = 2) -> bytes:
         signature = key.sign_recoverable(digest, hasher=None)
         data = abi.encode(
-            ["address", "uint256", "bytes32", "bytes[]"], [ALICE.address, permission, words, [signature]]
+            "(address,uint256,bytes32,bytes[])", (ALICE.address, permission, words, [signature])
         )
         return precompile(10, data, sheet)
 

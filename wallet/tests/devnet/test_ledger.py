@@ -11,8 +11,8 @@ from devnet_chain import ALICE, BOB, CAROL, DAVE, TRANSFER, Chain
 from lucid_tron.codec import contracts as c
 from lucid_tron.codec import wire
 from lucid_tron.codec.address import Address
-from lucid_tron.devnet.accounts import SUN, Resource, Account
 from lucid_tron.devnet import accounts
+from lucid_tron.devnet.accounts import SUN, Account, Resource
 from lucid_tron.devnet.blocks import ZERO_HASH, _RawHeader, merkle_root
 from lucid_tron.devnet.ledger import Refused
 
@@ -149,7 +149,12 @@ def test_a_fork_takes_contract_storage_back(chain: Chain) -> None:
 
 def test_waiting_transactions_survive_a_fork(chain: Chain) -> None:
     chain.ledger.seal()
-    signed = chain.signed(order(), ALICE.key, ref_block_bytes=chain.ledger.solid.id[6:8], ref_block_hash=chain.ledger.solid.id[8:16])
+    signed = chain.signed(
+        order(),
+        ALICE.key,
+        ref_block_bytes=chain.ledger.solid.id[6:8],
+        ref_block_hash=chain.ledger.solid.id[8:16],
+    )
     chain.ledger.broadcast(signed)
     chain.ledger.reorganise(1)
     assert chain.ledger.find(signed.txid)
@@ -225,7 +230,9 @@ def broken(**changes: object) -> c.AccountPermissionUpdateContract:
         (c.AccountPermissionUpdateContract(ALICE.address), "owner permission is missed"),
         (c.AccountPermissionUpdateContract(ALICE.address, shared().owner), "active permission is missed"),
         (
-            c.AccountPermissionUpdateContract(ALICE.address, shared().owner, shared().owner, shared().actives),
+            c.AccountPermissionUpdateContract(
+                ALICE.address, shared().owner, shared().owner, shared().actives
+            ),
             "account isn't witness",
         ),
         (
@@ -262,9 +269,9 @@ def test_permissions_cost_more_than_a_poor_account_has(chain: Chain) -> None:
 def test_usdt_can_be_spent_by_an_active_permission(chain: Chain) -> None:
     chain.give(ALICE.address, trx=1_000 * SUN, usdt=9)
     chain.send(shared(1), ALICE.key)
-    from lucid_tron.contracts import abi
+    from lucid_tron import abi
 
-    call = c.TriggerSmartContract(ALICE.address, chain.usdt, data=abi.call(TRANSFER, DAVE.address, 4))
+    call = c.TriggerSmartContract(ALICE.address, chain.usdt, data=abi.encode_call(TRANSFER, DAVE.address, 4))
     assert chain.send(call, CAROL.key, permission_id=2).effect.result == "SUCCESS"
     assert chain.usdt_of(DAVE.address) == 4
 

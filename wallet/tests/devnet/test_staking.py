@@ -189,10 +189,19 @@ def test_used_energy_cannot_be_lent(chain: Chain) -> None:
 @pytest.mark.parametrize(
     ("order", "words"),
     [
-        (c.DelegateResourceContract(ALICE.address, BOB.address, SUN - 1, ENERGY), "delegateBalance must be greater"),
-        (c.DelegateResourceContract(ALICE.address, ALICE.address, SUN, ENERGY), "receiverAddress must not be"),
+        (
+            c.DelegateResourceContract(ALICE.address, BOB.address, SUN - 1, ENERGY),
+            "delegateBalance must be greater",
+        ),
+        (
+            c.DelegateResourceContract(ALICE.address, ALICE.address, SUN, ENERGY),
+            "receiverAddress must not be",
+        ),
         (c.DelegateResourceContract(ALICE.address, BOB.address, SUN, POWER), "ResourceCode error"),
-        (c.DelegateResourceContract(ALICE.address, BOB.address, SUN, BANDWIDTH), "delegateBalance must be less"),
+        (
+            c.DelegateResourceContract(ALICE.address, BOB.address, SUN, BANDWIDTH),
+            "delegateBalance must be less",
+        ),
         (
             c.DelegateResourceContract(ALICE.address, BOB.address, SUN, ENERGY, True, 864_001),
             "The lock period of delegate resource",
@@ -201,7 +210,10 @@ def test_used_energy_cannot_be_lent(chain: Chain) -> None:
             c.DelegateResourceContract(ALICE.address, Address(b"\x41" + b"\x09" * 20), SUN, ENERGY),
             "Account[41" + "09" * 20,
         ),
-        (c.UnDelegateResourceContract(ALICE.address, ALICE.address, SUN, ENERGY), "receiverAddress must not be"),
+        (
+            c.UnDelegateResourceContract(ALICE.address, ALICE.address, SUN, ENERGY),
+            "receiverAddress must not be",
+        ),
     ],
 )
 def test_senseless_loans_are_refused(chain: Chain, order: c.Contract, words: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from devnet_chain import ALICE, BOB, CAROL, TRANSFER, Chain
 
-from lucid_tron.contracts import abi
 from lucid_tron.devnet.accounts import SUN
 from lucid_tron.devnet.blocks import Entry
+from lucid_tron.devnet.evm.host import keccak256
 
-TOPIC = abi.keccak256(b"Transfer(address,address,uint256)")
+TOPIC = keccak256(b"Transfer(address,address,uint256)")
 
 
 @pytest.fixture

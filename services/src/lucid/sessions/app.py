@@ -35,7 +35,7 @@ from lucid.sessions.starting import Starter
 from lucid.sessions.store import SessionStore
 from lucid.sessions.uploader import Limits, Uploader
 from lucid.sessions.vault import Vault
-from lucid_kit.blobs import open_blobs
+from lucid_kit.blobs import Blobs, open_blobs
 from lucid_kit.clock import SystemClock
 from lucid_kit.custody import KeyFile
 from lucid_kit.documents import Documents, open_documents
@@ -59,7 +59,11 @@ def build(settings: Settings) -> FastAPI:
         version=VERSION,
         routers=[api.routes, content_api.routes],
         verifier=JwksVerifier(source, issuer=settings.issuer, audience=settings.audience),
-        ready={"documents": instance.documents_answer, "chain": instance.chain_was_seen},
+        ready={
+            "documents": instance.documents_answer,
+            "blobs": instance.blobs_answer,
+            "chain": instance.chain_was_seen,
+        },
         lifespan=instance.life,
     )
 
@@ -70,11 +74,16 @@ class Instance:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._documents: Documents | None = None
+        self._blobs: Blobs | None = None
         self._head: Head | None = None
 
     async def documents_answer(self) -> None:
         assert self._documents is not None
         await self._documents.ping()
+
+    async def blobs_answer(self) -> None:
+        assert self._blobs is not None
+        await self._blobs.ping()
 
     async def chain_was_seen(self) -> None:
         if self._head is None or self._head.newest is None:
@@ -103,6 +112,7 @@ class Instance:
             keys = await open_documents(keys_url)
             stack.push_async_callback(keys.close)
             blobs = open_blobs(settings.blobs_url or f"file://{(settings.data / 'blobs').absolute()}")
+            self._blobs = blobs
             custody = KeyFile(settings.kms_key)
             chain_client = await stack.enter_async_context(Client(settings.chain_url, token=token))
             rdp_client = await stack.enter_async_context(Client(settings.rdp_url, token=token))
@@ -144,7 +154,8 @@ class Instance:
             fetch = stack.enter_context(_tiles(settings.chain_url))
             app.state.rooms = Rooms(
                 sessions, store, ledger, uploader, archive, reader,
-                Exporter(chain, fetch, archive, ledger, reader, trust), Replay(vault, ledger, reader), figures,
+                Exporter(chain, fetch, archive, ledger, reader, trust), Replay(vault, ledger, reader),
+                figures,
                 trust.log,
             )  # fmt: skip
             head.listen(anchorer.block)

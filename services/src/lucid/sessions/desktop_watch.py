@@ -1,6 +1,7 @@
 """One desktop as its session sees it: follows its status, cuts it, even when its server does not answer."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from lucid.sessions import processes
@@ -12,6 +13,7 @@ from lucid_kit.logs import get_logger
 
 _POLL_MS = 25_000
 _GRACE_S = 3.0  # what the server gets to cut a desktop before we do it ourselves
+_DISMISSED_S = 1.0
 _SETTLES_S = 3.0  # between a display's end and the server's word on why
 
 ENDED = frozenset({"stopped", "failed"})
@@ -82,6 +84,14 @@ class DesktopWatch:
     async def admit(self) -> None:
         """Open the gate. Raises LucidError."""
         await self._desktops.admit(self.id)
+
+    async def dismiss(self) -> None:
+        """Send the client away, if its server answers: the cut that follows does it anyway."""
+        if self.latest is None or not self.latest.client_connected:
+            return
+        with contextlib.suppress(TimeoutError, LucidError):
+            async with asyncio.timeout(_DISMISSED_S):
+                await self._desktops.dismiss(self.latest.session)
 
     async def cut(self) -> None:
         """End the desktop now: through its server, or by its processes if the server does not answer."""

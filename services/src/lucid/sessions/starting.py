@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from lucid.sessions.clock import SessionClock
 from lucid.sessions.conductor import Conductor
@@ -25,6 +26,8 @@ from lucid_proof.note import VerifierKey
 from lucid_proof.receipt import Receipt
 from lucid_proof.records import Seen, Transaction
 
+_SETTLE_S = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Starter:
@@ -34,6 +37,7 @@ class Starter:
     settings: Settings
     clock: Clock
     log_key: VerifierKey
+    background: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self, session: Session, key: bytes) -> tuple[Conductor, Access]:
         """From `created` to `ready`: the begin record is journalled and was offered to the chain, the gate is
@@ -107,8 +111,18 @@ class Starter:
         get_logger().error("session.not-started", error=str(failed[0]))
         if isinstance(recorder, RecorderProcess):
             await recorder.close()
-        await self.settler.remove_desktop(session)
-        await self.settler.until_settled(session.id, "abandoned", _why(failed[0]))
+        settled = self._beside(
+            self.settler.until_settled(session.id, "abandoned", _why(failed[0]))
+        )
+        # There may be a desktop that nobody told us of. It is removed, even if its server is away for long.
+        self._beside(self.settler.remove_desktop(session))
+        await asyncio.wait({settled}, timeout=_SETTLE_S)
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+        return task
 
 
 def _why(error: BaseException) -> str:

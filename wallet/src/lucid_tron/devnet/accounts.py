@@ -1,4 +1,4 @@
-"""What the chain knows of an account and of a contract. Addresses are 21 bytes (0x41 and 20 more); amounts are sun."""
+"""What the chain knows of accounts and contracts. Addresses are 21 bytes (0x41 and 20 more), amounts sun."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Resource(IntEnum):
 class Permission:
     """Who may sign what: enough of `keys` (address, weight) to reach `threshold`.
 
-    `operations` is the 32-byte bit set of contract types an active permission may sign; empty for the owner's.
+    `operations` is the 32-byte bit set of contract types an active permission may sign; the owner's is empty.
     """
 
     kind: int  # 0 owner, 1 witness, 2 active
@@ -122,7 +122,7 @@ def _moved(amounts: Amounts, resource: Resource, change: int) -> Amounts:
 class Contract:
     """What is stored beside a contract's code.
 
-    `energy_factor` is the dynamic-energy surcharge in ten-thousandths: 34,000 makes every step cost 4.4 times.
+    `energy_factor` is the dynamic-energy surcharge in ten-thousandths: with 34,000 a step costs 4.4 times.
     """
 
     address: bytes
@@ -138,7 +138,7 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """Staked sun whose yield one account lends another: `locked` until `until_ms`, `free` to be taken back."""
+    """Staked sun whose yield is lent to somebody: `locked` until `until_ms`, `free` to be taken back."""
 
     free: int = 0
     locked: int = 0

@@ -1,7 +1,5 @@
 """Blocks: headers as TRON hashes and signs them, and what is kept of every transaction in them."""
 
-# ruff: noqa: RUF009 -- a field's default carries its number and kind; nothing mutable is shared
-
 from __future__ import annotations
 
 from dataclasses import dataclass, field

@@ -40,7 +40,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--port", type=int, default=9090, metavar="N", help="port of the first node; 0 takes a free one")
-    add("--ports", type=int, default=1, metavar="N", help="how many nodes the chain has, each on a port of its own")
+    add(
+        "--ports",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many nodes the chain has, each on a port of its own",
+    )
     add("--json", action="store_true", help="print one line of JSON when ready")
     add(
         "--block-time",
@@ -50,7 +56,13 @@ def _parser() -> argparse.ArgumentParser:
         help="seconds between blocks; 0 seals one for every transaction (default 3)",
     )
     add("--manual", action="store_true", help="seal blocks only on POST /admin/mine")
-    add("--solid-lag", type=int, default=19, metavar="BLOCKS", help="blocks until one is irreversible (default 19)")
+    add(
+        "--solid-lag",
+        type=int,
+        default=19,
+        metavar="BLOCKS",
+        help="blocks until one is irreversible (default 19)",
+    )
     add("--seed", default="lucid-devnet", help="what all keys are derived from (default lucid-devnet)")
     add(
         "--unfreeze-delay",
@@ -65,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="dynamic-energy surcharge of USDT in ten-thousandths (default 34000, mainnet's)",
     )
-    add("--parameter", action="append", default=[], metavar="NAME=VALUE", help="a chain parameter; repeatable")
+    add(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="a chain parameter; repeatable"
+    )
     add(
         "--fault",
         action="append",
@@ -115,23 +129,39 @@ def _parameters(options: argparse.Namespace) -> Parameters:
 def _listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((HOST, port))
+    try:
+        listener.bind((HOST, port))
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
 class _Server(uvicorn.Server):
     """uvicorn without its own signal handling: one process has several servers and one end."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Any:
         yield
 
 
-async def serve(network: Network, nodes: Sequence[Node], sockets: Sequence[socket.socket], ready: Any) -> None:
+async def serve(
+    network: Network, nodes: Sequence[Node], sockets: Sequence[socket.socket], ready: Any
+) -> None:
     """Serve every node on its socket until SIGTERM or SIGINT; `ready` is called when all listen."""
     servers = [
         _Server(
-            uvicorn.Config(create_app(node), log_level="critical", access_log=False, lifespan="off", ws="none")
+            uvicorn.Config(
+                create_app(node), log_level="critical", access_log=False, lifespan="off", ws="none"
+            )
         )
         for node in nodes
     ]
@@ -139,9 +169,11 @@ async def serve(network: Network, nodes: Sequence[Node], sockets: Sequence[socke
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    running = [asyncio.create_task(server.serve([each])) for server, each in zip(servers, sockets, strict=True)]
-    while not all(server.started for server in servers):
-        await asyncio.sleep(0.005)
+    running = [
+        asyncio.create_task(server.serve([each])) for server, each in zip(servers, sockets, strict=True)
+    ]
+    for server in servers:
+        await server.listening.wait()
     ready()
     ticking = asyncio.create_task(_tick(network))
     await ended.wait()
@@ -152,7 +184,7 @@ async def serve(network: Network, nodes: Sequence[Node], sockets: Sequence[socke
 
 
 async def _tick(network: Network) -> None:
-    """Seal a block at every slot of the interval; with no interval blocks come with transactions or on request."""
+    """Seal a block at every slot; without an interval blocks come with transactions or on request."""
     ledger = network.ledger
     while ledger.interval_ms:
         now = ledger.now_ms()
@@ -161,7 +193,7 @@ async def _tick(network: Network) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until a signal. Exit code 0 after SIGTERM, 64 for options that make no sense, 1 for a taken port."""
+    """Run until a signal: exit code 0. 64 for options that make no sense, 1 for a taken port."""
     parser = _parser()
     options = parser.parse_args(argv)
     try:
@@ -175,9 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{parser.prog}: {error}\nSee {parser.prog} --help.", file=sys.stderr)
         return 64
     try:
-        sockets = [
-            _listen(options.port + index if options.port else 0) for index in range(options.ports)
-        ]
+        sockets = [_listen(options.port + index if options.port else 0) for index in range(options.ports)]
     except OSError as error:
         print(
             f"{parser.prog}: cannot listen on {HOST}:{options.port}: {error.strerror}.\n"

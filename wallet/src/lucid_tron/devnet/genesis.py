@@ -9,13 +9,13 @@ from hashlib import sha256
 
 import coincurve
 
-
+from lucid_tron import abi
 from lucid_tron.codec import contracts as c
 from lucid_tron.codec import transaction
 from lucid_tron.codec.address import Address
 from lucid_tron.codec.json import message_from_json
 from lucid_tron.codec.transaction import RawTransaction, SignedTransaction
-from lucid_tron.contracts import abi, artefact
+from lucid_tron.contracts import artefact
 from lucid_tron.devnet import accounts
 from lucid_tron.devnet.accounts import SUN, Account, Witness
 from lucid_tron.devnet.blocks import BLOCK_MS, address_of
@@ -64,7 +64,9 @@ def found(
     world = World()
     sheet = Sheet(world)
     address = address_of(faucet)
-    accounts.put_account(sheet, Account(bytes(address), balance=FAUCET_SUN, name="faucet", created_ms=genesis_ms))
+    accounts.put_account(
+        sheet, Account(bytes(address), balance=FAUCET_SUN, name="faucet", created_ms=genesis_ms)
+    )
     for index, key in enumerate(witnesses):
         representative = bytes(address_of(key))
         accounts.put_account(sheet, Account(representative, balance=SUN, created_ms=genesis_ms))
@@ -104,7 +106,7 @@ def set_energy_factor(ledger: Ledger, address: Address, factor: int) -> None:
 
 def _deploy_usdt(ledger: Ledger, faucet: coincurve.PrivateKey) -> Address:
     token = artefact("DevnetUSDT")
-    arguments = abi.encode(["uint256", "string", "string", "uint8"], [USDT_SUPPLY, "Tether USD", "USDT", 6])
+    arguments = abi.encode("(uint256,string,string,uint8)", (USDT_SUPPLY, "Tether USD", "USDT", 6))
     owner = address_of(faucet)
     order = c.CreateSmartContract(
         owner_address=owner,

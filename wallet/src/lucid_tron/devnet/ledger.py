@@ -1,7 +1,7 @@
 """The chain: it takes transactions, carries them out in an open block, seals blocks, and can take them back.
 
-A transaction is carried out once, in the block it will be sealed in, whose number and time are fixed when it is
-opened. Reads of the "full node" see the open block, as java-tron's see pending transactions.
+A transaction is carried out once, in the block it will be sealed in, whose number and time are fixed when it
+is opened. Reads of the "full node" see the open block, as java-tron's see pending transactions.
 """
 
 from __future__ import annotations
@@ -192,9 +192,7 @@ class Ledger:
         if not head < raw.expiration <= head + MAX_EXPIRATION_MS:
             raise Refused("TRANSACTION_EXPIRATION_ERROR", "Transaction expired")
 
-    def _carry_out(
-        self, opened: _Open, raw: RawTransaction, signed: SignedTransaction, txid: bytes
-    ) -> Entry:
+    def _carry_out(self, opened: _Open, raw: RawTransaction, signed: SignedTransaction, txid: bytes) -> Entry:
         sheet, owner, parameters = opened.sheet, raw.contract.owner_address, self.parameters
         if accounts.account(sheet, owner) is None:
             raise Invalid(f"account [{owner.base58}] does not exist")

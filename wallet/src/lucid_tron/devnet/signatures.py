@@ -69,7 +69,8 @@ def weigh(state: Reader, raw: RawTransaction, signed: SignedTransaction) -> Weig
     if len(signed.signatures) > len(weights):
         raise BadSignature(
             "PERMISSION_ERROR",
-            f"Signature count is {len(signed.signatures)} more than key counts of permission : {len(weights)}",
+            f"Signature count is {len(signed.signatures)} "
+            f"more than key counts of permission : {len(weights)}",
         )
     approved: list[bytes] = []
     for signature in signed.signatures:

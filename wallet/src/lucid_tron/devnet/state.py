@@ -1,6 +1,6 @@
 """Everything the chain remembers, as one versioned mapping.
 
-Keys are tuples whose first member names the kind: ``("account", address)``, ``("storage", address, slot)``, ….
+Keys are tuples that begin with their kind: ``("account", address)``, ``("storage", address, slot)``, ….
 Values are immutable; a missing key reads as None. `World` holds sealed blocks and can go back block by block;
 `Sheet` collects the changes of one block, one transaction or one dry run, and can go back to any mark.
 """
@@ -46,7 +46,7 @@ class World:
         self._write(self._before.pop())
 
     def at(self, height: int) -> Reader:
-        """Return the state as it was after block `height`; it stays right only until the next seal or unseal."""
+        """Return the state after block `height`; it stays right only until the next seal or unseal."""
         return _Past(self._now, self._before[height + 1 :])
 
     def _write(self, changes: dict[Key, Any]) -> None:

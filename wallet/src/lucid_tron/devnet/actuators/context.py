@@ -18,7 +18,7 @@ class Invalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One contract's surroundings. `now_ms` and `slot` are those of the newest sealed block, as in java-tron."""
+    """One contract's surroundings. `now_ms` and `slot` are the newest sealed block's, as in java-tron."""
 
     sheet: Sheet
     parameters: Parameters

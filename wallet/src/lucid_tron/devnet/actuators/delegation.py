@@ -80,7 +80,10 @@ def undelegate(context: Context, order: c.UnDelegateResourceContract) -> Effect:
     if order.balance <= 0:
         raise Invalid("unDelegateBalance must be more than 0 TRX")
     if there.free < order.balance:
-        name = ("insufficient delegatedFrozenBalance(BANDWIDTH)", "insufficient delegateFrozenBalance(Energy)")
+        name = (
+            "insufficient delegatedFrozenBalance(BANDWIDTH)",
+            "insufficient delegateFrozenBalance(Energy)",
+        )
         raise Invalid(f"{name[resource]}, request={order.balance}, unlock_balance={there.free}")
     receiver = context.account(order.receiver_address, "Receiver Account does not exist")
     returned = _used_share(context, receiver, resource, order.balance)

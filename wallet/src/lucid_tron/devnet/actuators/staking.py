@@ -76,7 +76,7 @@ def cancel_unfreezing(context: Context, order: c.CancelAllUnfreezeV2Contract) ->
     if not holder.unfreezing:
         raise Invalid("No unfreezeV2 list to cancel")
     waiting, done = _split(holder, context.now_ms)
-    again = {each: 0 for each in Resource}
+    again = dict.fromkeys(Resource, 0)
     for each in waiting:
         again[each.resource] += each.amount
         holder = holder.with_staked(each.resource, each.amount)
@@ -103,7 +103,9 @@ def vote(context: Context, order: c.VoteWitnessContract) -> Effect:
     total = sum(each.vote_count for each in order.votes)
     power = holder.tron_power()
     if total > power:
-        raise Invalid(f"The total number of votes[{total * SUN}] is greater than the tronPower[{power * SUN}]")
+        raise Invalid(
+            f"The total number of votes[{total * SUN}] is greater than the tronPower[{power * SUN}]"
+        )
     votes = tuple((bytes(each.vote_address), each.vote_count) for each in order.votes)
     context.put(_recast(context, holder, votes))
     return Effect()

@@ -76,9 +76,7 @@ def _checked(given: c.Permission, kind: c.PermissionType, number: int) -> Permis
     if any(key.weight <= 0 for key in given.keys):
         raise Invalid("key's weight should be greater than 0")
     if sum(key.weight for key in given.keys) < given.threshold:
-        raise Invalid(
-            f"sum of all key's weight should not be less than threshold in permission {kind.name}"
-        )
+        raise Invalid(f"sum of all key's weight should not be less than threshold in permission {kind.name}")
     if kind is c.PermissionType.Active and len(given.operations) != 32:
         raise Invalid("operations size must 32")
     if kind is c.PermissionType.Owner and given.operations:

@@ -118,7 +118,9 @@ def get_resource(view: View, body: Json) -> Json:
 
 def get_net(view: View, body: Json) -> Json:
     return {
-        key: value for key, value in get_resource(view, body).items() if "nergy" not in key and "Power" not in key
+        key: value
+        for key, value in get_resource(view, body).items()
+        if "nergy" not in key and "Power" not in key
     }
 
 
@@ -178,7 +180,7 @@ def get_reward(view: View, body: Json) -> Json:
     return {"reward": staking.earned(holder, view.slot) if holder else 0}
 
 
-def get_brokerage(view: View, body: Json) -> Json:
+def get_brokerage(_view: View, body: Json) -> Json:
     address_in(body, "address")
     return {"brokerage": 20}
 
@@ -194,14 +196,13 @@ def list_witnesses(view: View, _: Json) -> Json:
     }
 
 
-def validate_address(view: View, body: Json) -> Json:
+def validate_address(_view: View, body: Json) -> Json:
     text = str(body.get("address", ""))
     try:
         Address.parse(text)
     except Exception as error:  # noqa: BLE001  # whatever is wrong with it is the answer
         return {"result": False, "message": str(getattr(error, "detail", error))}
     return {"result": True, "message": "Base58check format" if text.startswith("T") else "Hex string format"}
-
 
 
 BOTH: dict[str, Handler] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lucid_tron import abi
 from lucid_tron.codec import contracts as c
-from lucid_tron.contracts import abi
 from lucid_tron.devnet.accounts import SUN
 from lucid_tron.devnet.api.view import BadRequest, Handler, Json, View, address_in, int_in
 from lucid_tron.devnet.faults import UnknownFault
@@ -113,7 +113,7 @@ def faucet(view: View, body: Json) -> Json:
         order = c.TransferContract(source, target, amount)
         sent.append(ledger.broadcast(sign(ledger, order, network.faucet)).hex())
     if amount := int_in(body, "usdt", 0):
-        data = abi.call("transfer(address,uint256)", target, amount)
+        data = abi.encode_call("transfer(address,uint256)", target, amount)
         call = c.TriggerSmartContract(source, network.usdt, data=data)
         sent.append(ledger.broadcast(sign(ledger, call, network.faucet, fee_limit=FEE_LIMIT)).hex())
     if view.node.instant:

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from lucid_kit.errors import LucidError
 from lucid_tron.devnet.api import accounts, admin, build, chain, contracts, events, transactions
@@ -18,9 +19,7 @@ from lucid_tron.devnet.api.view import BadRequest, Handler, Json, Node, View
 from lucid_tron.devnet.ledger import Refused
 
 BOTH: dict[str, Handler] = chain.BOTH | accounts.BOTH | contracts.BOTH
-FULL: dict[str, Handler] = (
-    BOTH | chain.FULL | accounts.FULL | contracts.FULL | build.FULL | transactions.FULL
-)
+FULL: dict[str, Handler] = BOTH | chain.FULL | accounts.FULL | contracts.FULL | build.FULL | transactions.FULL
 MAX_BODY = 2 * 1024 * 1024
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -46,13 +45,22 @@ def _visible(body: Json) -> bool:
     return str(body.get("visible", "")).lower() == "true"
 
 
+class Cut(Response):
+    """An answer that announces more than it sends: the server then closes the connection."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        headers = [(b"content-length", b"64")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{", "more_body": True})
+
+
 def _answer(node: Node, handler: Handler, *, solid: bool) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
             body = await _body(request)
             return JSONResponse(handler(View(node, solid, _visible(body)), body))
         except AnswerLost:
-            raise
+            return Cut()
         except BadRequest as error:
             return JSONResponse({"Error": f"class java.lang.IllegalArgumentException : {error}"})
         except LucidError as error:
@@ -97,7 +105,7 @@ class FaultyDoor:
         self._app = app
         self._node = node
 
-    async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:  # type: ignore[type-arg]
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/admin/"):
             await self._app(scope, receive, send)
             return
@@ -107,7 +115,7 @@ class FaultyDoor:
         refusal: Response | None = None
         if faults.take("throttle"):
             refusal = JSONResponse(
-                {"Error": "request rate exceeded the allowed_rps(1), and the query server is suspended for 1s"},
+                {"Error": "request rate exceeded the allowed_rps(1), and the query server is suspended"},
                 status_code=429,
                 headers={"Retry-After": "1"},
             )
@@ -120,10 +128,7 @@ class FaultyDoor:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        try:
-            await self._app(scope, receive, send)
-        except AnswerLost:
-            return  # uvicorn closes the connection of a request that nobody answered
+        await self._app(scope, receive, send)
 
 
 def create_app(node: Node) -> FaultyDoor:

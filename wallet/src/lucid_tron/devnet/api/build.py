@@ -41,7 +41,7 @@ def lied(view: View, shape: Json) -> Json:
 
 
 def abi_in(given: Any) -> c.Abi:
-    """Read an ABI as clients send it: text or JSON, a list or ``{"entrys": […]}``, with fields TRON ignores."""
+    """Read an ABI as clients send it: text or JSON, a list or ``{"entrys": […]}``."""
     content = json.loads(given) if isinstance(given, str) and given else given
     entries = content.get("entrys", []) if isinstance(content, dict) else content or []
     return message_from_json(c.Abi, {"entrys": [chain_entry(each) for each in entries]})

@@ -144,11 +144,11 @@ def burnt(view: View, _: Json) -> Json:
     return {"burnTrxAmount": view.state.get(("burnt",)) or 0}
 
 
-def list_nodes(view: View, _: Json) -> Json:
+def list_nodes(_view: View, _: Json) -> Json:
     return {"nodes": []}
 
 
-def refuse_trc10(view: View, _: Json) -> Json:
+def refuse_trc10(_view: View, _: Json) -> Json:
     raise BadRequest("TRC-10 tokens are not part of this development network")
 
 

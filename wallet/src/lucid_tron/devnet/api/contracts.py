@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from lucid_tron import abi
 from lucid_tron.codec import contracts as c
 from lucid_tron.codec.address import Address
 from lucid_tron.codec.json import message_to_json
-from lucid_tron.contracts import abi
 from lucid_tron.devnet import accounts
 from lucid_tron.devnet.api import build, lies, shapes
-from lucid_tron.devnet.api.view import BadRequest, Handler, Json, View, address_in, hex_in, int_in, without_defaults
+from lucid_tron.devnet.api.view import (
+    BadRequest,
+    Handler,
+    Json,
+    View,
+    address_in,
+    hex_in,
+    int_in,
+    without_defaults,
+)
 from lucid_tron.devnet.evm import machine
 from lucid_tron.devnet.evm.host import keccak256
 from lucid_tron.devnet.state import Sheet
@@ -135,7 +144,7 @@ def trigger_constant(view: View, body: Json) -> Json:
 
 
 def estimate_energy(view: View, body: Json) -> Json:
-    """The energy a call needs as the chain stands; without java-tron's search, so exact rather than rounded up."""
+    """The energy a call needs as the chain stands, exactly: java-tron searches and rounds up."""
     run = _dry_run(view, body)
     if run is None:
         return _refused(view, "CONTRACT_VALIDATE_ERROR", MISSING)
@@ -150,12 +159,17 @@ def trigger(view: View, body: Json) -> Json:
     order = order_in(body)
     if accounts.contract(view.state, order.contract_address) is None:
         return _refused(
-            view, "CONTRACT_VALIDATE_ERROR", "Contract validate error : No contract or not a valid smart contract"
+            view,
+            "CONTRACT_VALIDATE_ERROR",
+            "Contract validate error : No contract or not a valid smart contract",
         )
     if not body.get("owner_address"):
         raise BadRequest("owner_address is missing")
     raw, encoded = build.raw_transaction(view, order, body)
-    return {"result": {"result": True}, "transaction": build.lied(view, shapes.transaction(view, raw, encoded))}
+    return {
+        "result": {"result": True},
+        "transaction": build.lied(view, shapes.transaction(view, raw, encoded)),
+    }
 
 
 BOTH: dict[str, Handler] = {

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lucid_tron import abi
 from lucid_tron.codec.address import Address
 from lucid_tron.codec.contracts import Entry as AbiEntry
 from lucid_tron.codec.contracts import EntryType
-from lucid_tron.contracts import abi
 from lucid_tron.devnet import accounts
 from lucid_tron.devnet.api.view import BadRequest, Json, View, int_in
 from lucid_tron.devnet.blocks import Block, Entry
@@ -66,6 +66,11 @@ def _text(value: Any) -> Any:
     return [_text(each) for each in value] if isinstance(value, list) else str(value)
 
 
+def _is_hashed(kind: str) -> bool:
+    """Whether an indexed value of this type is only there as its hash."""
+    return kind in ("string", "bytes") or kind.endswith("]") or kind.startswith("tuple")
+
+
 def _decoded(event: AbiEntry, log: Log) -> tuple[Json, Json]:
     plain = iter(abi.decode([each.type for each in event.inputs if not each.indexed], log.data))
     topics = iter(log.topics[1:])
@@ -73,7 +78,7 @@ def _decoded(event: AbiEntry, log: Log) -> tuple[Json, Json]:
     for position, each in enumerate(event.inputs):
         if each.indexed:
             topic = next(topics)
-            value = topic if abi.is_dynamic(each.type) else abi.decode([each.type], topic)[0]
+            value = topic if _is_hashed(each.type) else abi.decode([each.type], topic)[0]
         else:
             value = next(plain)
         result[str(position)] = result[each.name or str(position)] = _text(value)
@@ -85,7 +90,8 @@ def event_shape(view: View, seen: Seen) -> Json:
     event = _abi_event(view, seen.log)
     result, types = _decoded(event, seen.log) if event else ({}, {})
     declared = ", ".join(
-        f"{each.type} {'indexed ' if each.indexed else ''}{each.name}" for each in (event.inputs if event else ())
+        f"{each.type} {'indexed ' if each.indexed else ''}{each.name}"
+        for each in (event.inputs if event else ())
     )
     shape: Json = {
         "block_number": seen.block.number,

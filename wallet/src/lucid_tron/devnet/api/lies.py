@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from lucid_tron import abi
 from lucid_tron.codec import contracts as c
 from lucid_tron.codec import transaction
 from lucid_tron.codec.transaction import SignedTransaction
-from lucid_tron.contracts import abi
 from lucid_tron.devnet.api import shapes
 from lucid_tron.devnet.api.view import Json, View
 from lucid_tron.devnet.blocks import Block, Entry
+from lucid_tron.devnet.evm.host import keccak256
 
 TRANSFER = abi.selector("transfer(address,uint256)")
-TRANSFER_TOPIC = abi.keccak256(b"Transfer(address,address,uint256)").hex()
+TRANSFER_TOPIC = keccak256(b"Transfer(address,address,uint256)").hex()
 TOO_MUCH = 1_000_000 * 10**6
 ENERGY = 64_285
 
@@ -44,7 +45,7 @@ def forged_transaction(view: View, txid_: bytes) -> Json:
 
 
 def forged_info(view: View, txid_: bytes, found: tuple[Block, Entry] | None) -> Json:
-    """A receipt of success for a transaction that was lost or that failed, with the Transfer log it should have."""
+    """A receipt of success, with a Transfer log, for a transaction that was lost or that failed."""
     lost = view.node.faults.lost.get(txid_)
     if found and found[1].effect.result == "SUCCESS":
         return shapes.info(view, found[1], found[0])
@@ -59,7 +60,12 @@ def forged_info(view: View, txid_: bytes, found: tuple[Block, Entry] | None) -> 
         "blockNumber": block.number,
         "blockTimeStamp": block.timestamp,
         "contractResult": ["00" * 32],
-        "receipt": {"result": "SUCCESS", "energy_usage_total": ENERGY, "energy_fee": ENERGY * 100, "net_usage": 345},
+        "receipt": {
+            "result": "SUCCESS",
+            "energy_usage_total": ENERGY,
+            "energy_fee": ENERGY * 100,
+            "net_usage": 345,
+        },
     }
     order = raw.contract
     if isinstance(order, c.TriggerSmartContract):
@@ -68,7 +74,11 @@ def forged_info(view: View, txid_: bytes, found: tuple[Block, Entry] | None) -> 
             shape["log"] = [
                 {
                     "address": order.contract_address.evm.hex(),
-                    "topics": [TRANSFER_TOPIC, order.owner_address.evm.hex().zfill(64), order.data[4:36].hex()],
+                    "topics": [
+                        TRANSFER_TOPIC,
+                        order.owner_address.evm.hex().zfill(64),
+                        order.data[4:36].hex(),
+                    ],
                     "data": order.data[36:68].hex(),
                 }
             ]

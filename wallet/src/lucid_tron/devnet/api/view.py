@@ -109,7 +109,7 @@ def int_in(body: Mapping[str, Any], name: str, default: int | None = None) -> in
     """
     value = body.get(name, default)
     try:
-        return int(value)  # type: ignore[arg-type]
+        return int(value)
     except (TypeError, ValueError):
         raise BadRequest(f"{name} is a number, not {value!r}") from None
 

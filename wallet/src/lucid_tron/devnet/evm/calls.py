@@ -1,4 +1,4 @@
-"""CALL, CREATE and their kin with TRON's rules: flat prices, no 63/64 rule, depth 64, addresses from the txID.
+"""CALL, CREATE and kin with TRON's rules: flat prices, depth 64, addresses from the txID, no 63/64 rule.
 
 Source: java-tron EnergyCost.getCalculateCallCost, Program.callToAddress and Program.createContractImpl.
 """

@@ -1,7 +1,7 @@
-"""One frame of a run: py-evm's computation, charging energy as java-tron does, with the dynamic-energy surcharge.
+"""One frame of a run: py-evm's computation, charging energy as java-tron does, surcharge included.
 
-The surcharge of a step is ``floor(price * factor / 10000) - price`` of its whole price (java-tron VM.play), so
-prices that py-evm takes in parts are added up before they are rounded.
+The surcharge of a step is ``floor(price * factor / 10000) - price`` of its whole price (java-tron VM.play),
+so prices that py-evm takes in parts are added up before they are rounded.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class TronComputation(BaseComputation):
     """A frame. `transaction_context` is a `Run`, `state` a `Host`."""
 
     opcodes = TRON_OPCODES
-    _precompiles = PRECOMPILES
 
     def __init__(self, state: Any, message: Any, transaction_context: Any) -> None:
         super().__init__(state, message, transaction_context)
+        self.run = transaction_context
         self.factor = PLAIN + transaction_context.factors.get(message.storage_address, 0)
         self._step = 0  # price of the present step, without surcharge
         self._surcharge = 0  # what was charged on top of it so far
@@ -39,7 +39,7 @@ class TronComputation(BaseComputation):
         if self.factor != PLAIN:
             surcharge = self._step * self.factor // PLAIN - self._step
             amount += surcharge - self._surcharge
-            self.transaction_context.penalty += surcharge - self._surcharge
+            self.run.penalty += surcharge - self._surcharge
             self._surcharge = surcharge
         self._gas_meter.consume_gas(amount, reason)
 
@@ -103,7 +103,11 @@ class TronComputation(BaseComputation):
 
     @classmethod
     def apply_computation(
-        cls, state: Any, message: Any, transaction_context: Any, parent_computation: Any = None  # noqa: ARG003
+        cls,
+        state: Any,
+        message: Any,
+        transaction_context: Any,
+        parent_computation: Any = None,  # noqa: ARG003
     ) -> TronComputation:
         self = cls(state, message, transaction_context)
         try:

@@ -28,7 +28,7 @@ def keccak256(data: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class BlockContext:
-    """The block a contract runs in. Time in ms; `chain_id` is the last four bytes of the genesis block's id."""
+    """The block a contract runs in. Time in ms; `chain_id` is the end of the genesis block's id."""
 
     number: int
     time_ms: int

@@ -7,6 +7,7 @@ from typing import Any
 
 from eth import exceptions
 from eth.vm.message import Message
+from eth_typing import Address as EthAddress
 
 from lucid_tron.devnet import accounts
 from lucid_tron.devnet.evm.calls import OutOfMemory
@@ -66,8 +67,8 @@ def call(
     host = Host(sheet, block)
     message = Message(
         gas=energy,
-        to=address[1:],
-        sender=caller[1:],
+        to=EthAddress(address[1:]),
+        sender=EthAddress(caller[1:]),
         value=value,
         data=data,
         code=host.get_code(address[1:]),
@@ -90,12 +91,12 @@ def create(
     host = Host(sheet, block)
     message = Message(
         gas=energy,
-        to=b"",
-        sender=caller[1:],
+        to=EthAddress(b""),
+        sender=EthAddress(caller[1:]),
         value=value,
         data=b"",
         code=code,
-        create_address=address[1:],
+        create_address=EthAddress(address[1:]),
     )
     return _run(host, message, _new_run(sheet, txid, caller), create=True)
 

@@ -27,7 +27,7 @@ from lucid_tron.devnet.evm.calls import (
     selfdestruct,
 )
 
-STORE_NEW, STORE_CLEAR, STORE_OTHER = 20_000, 5_000, 5_000
+STORE_NEW, STORE_OTHER = 20_000, 5_000
 ISCONTRACT = 0xD4
 
 
@@ -36,10 +36,7 @@ def sstore(computation: Any) -> None:
     slot, value = computation.stack_pop_ints(2)
     address = computation.msg.storage_address
     there = computation.state.row(address, slot)
-    if there is None:
-        price = STORE_NEW if value else STORE_OTHER
-    else:
-        price = STORE_OTHER if value else STORE_CLEAR
+    price = STORE_NEW if there is None and value else STORE_OTHER
     computation.consume_gas(price, "SSTORE")
     computation.state.set_storage(address, slot, value)
 

@@ -12,8 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 import coincurve
-from eth import precompiles as ethereum
-from eth.exceptions import VMError
+from eth.precompiles.ecadd import ecadd
+from eth.precompiles.ecmul import ecmul
+from eth.precompiles.ecpairing import ecpairing
+from eth.precompiles.identity import identity
+from eth.precompiles.modexp import modexp
+from eth.precompiles.sha256 import sha256
 
 from lucid_tron.devnet import accounts
 from lucid_tron.devnet.evm.host import PREFIX, keccak256
@@ -23,7 +27,7 @@ MAX_BATCH, MAX_MULTISIGN = 16, 5
 
 
 def recover(digest: bytes, signature: bytes) -> bytes | None:
-    """Return the 20-byte address that signed `digest`, or None; `signature` is r ‖ s ‖ v (v 0, 1, 27 or 28)."""
+    """Return the 20-byte address that signed `digest`, or None; `signature` is r ‖ s ‖ v."""
     v = signature[64] - 27 if signature[64] >= 27 else signature[64]
     if len(signature) != 65 or v > 1:
         return None
@@ -71,7 +75,7 @@ def _byte_strings(words: list[bytes], data: bytes, at: int) -> list[bytes]:
 
 
 def batch_validate_sign(computation: Any) -> None:
-    """``batchvalidatesign(bytes32, bytes[], address[])``: byte i of the answer is 1 when signature i is good."""
+    """``batchvalidatesign(bytes32, bytes[], address[])``: byte i is 1 when signature i is good."""
     data = computation.msg.data_as_bytes
     words = _words(data)
     computation.consume_gas(max(0, (len(words) - 5) // 6) * SIGNATURE_ENERGY, "batchvalidatesign")
@@ -90,7 +94,7 @@ def batch_validate_sign(computation: Any) -> None:
 
 
 def validate_multi_sign(computation: Any) -> None:
-    """``validatemultisign(address, uint256 permission, bytes32, bytes[])``: 1 when the threshold is reached."""
+    """``validatemultisign(address, uint256 permission, bytes32, bytes[])``: 1 when enough signed."""
     data = computation.msg.data_as_bytes
     words = _words(data)
     computation.consume_gas(max(0, (len(words) - 5) // 5) * SIGNATURE_ENERGY, "validatemultisign")
@@ -122,15 +126,13 @@ def _at(number: int) -> bytes:
 
 PRECOMPILES: dict[bytes, Callable[[Any], Any]] = {
     _at(1): ecrecover,
-    _at(2): ethereum.sha256,
+    _at(2): sha256,
     _at(3): double_sha256,
-    _at(4): ethereum.identity,
-    _at(5): ethereum.modexp,
-    _at(6): ethereum.ecadd(gas_cost=150),
-    _at(7): ethereum.ecmul(gas_cost=6_000),
-    _at(8): ethereum.ecpairing(gas_cost_base=45_000, gas_cost_per_point=34_000),
+    _at(4): identity,
+    _at(5): modexp,
+    _at(6): ecadd(gas_cost=150),
+    _at(7): ecmul(gas_cost=6_000),
+    _at(8): ecpairing(gas_cost_base=45_000, gas_cost_per_point=34_000),
     _at(9): batch_validate_sign,
     _at(10): validate_multi_sign,
 }
-
-__all__ = ["PRECOMPILES", "VMError", "recover"]
