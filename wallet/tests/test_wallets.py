@@ -51,7 +51,7 @@ from lucid_tron.wallets.errors import (
 )
 from lucid_tron.wallets.keystore import Cost, Keystore, _Lock, open_keystore
 from lucid_tron.wallets.models import TRX, Cap
-from lucid_tron.wallets.reading import spends
+from lucid_tron.wallets.reading import payouts_of, spends
 from lucid_tron.wallets.service import Wallets
 
 QUICK = Cost(n=1 << 4)
@@ -382,6 +382,37 @@ def test_what_a_transaction_spends_is_read_from_its_bytes() -> None:
     assert spends(a_transaction(CreateSmartContract(ALICE.address, new))) == {TRX: 4}
     assert spends(a_transaction(CreateSmartContract(ALICE.address, SmartContract(ALICE.address)))) == {}
     assert spends(a_transaction(FreezeBalanceV2Contract(ALICE.address, 5))) == {}
+
+
+PAYOUTS = [(bytes([n]) * 32, PrivateKey(bytes(31) + bytes([n])).address, n * 100) for n in range(1, 4)]
+BATCH = abi.encode_call("payBatch(bytes32,(bytes32,address,uint256)[])", bytes(32), PAYOUTS)
+
+
+def test_a_batch_spends_the_sum_of_its_payouts_from_the_router() -> None:
+    assert payouts_of(BATCH) == PAYOUTS
+    assert spends(a_call(BATCH)) == {str(USDT): 600}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        BATCH[:-1],
+        BATCH + bytes(32),
+        BATCH[:-96],
+        BATCH[:36] + (96).to_bytes(32, "big") + BATCH[68:],  # the list is said to begin elsewhere
+        BATCH[:68] + (2**255).to_bytes(32, "big") + BATCH[100:],
+        BATCH[:132] + b"\x01" + BATCH[133:],  # an address with more than 20 bytes
+        BATCH[:4],
+    ],
+)
+def test_a_batch_that_could_be_read_in_two_ways_is_not_signed(data: bytes) -> None:
+    with pytest.raises(CannotSign):
+        spends(a_call(data))
+
+
+def test_a_batch_that_sends_trx_along_is_not_signed() -> None:
+    with pytest.raises(CannotSign):
+        spends(a_call(BATCH, call_value=1))
 
 
 # --- caps ---
