@@ -137,7 +137,6 @@ async def test_our_code_created_by_other_code_is_not_ours(api: Api) -> None:
     """A creation code that writes state of its own and then returns our running code."""
     runtime = artefact("PayoutRouter").runtime
     own = "6001600055"  # a hidden row: somebody is already owner
-    head = f"{own}61{len(runtime):04x}60128060003961{len(runtime):04x}6000f3"
     head = f"{own}61{len(runtime):04x}60{len(bytes.fromhex(own)) + 14:02x}60003961{len(runtime):04x}6000f3"
     address = api.chain.deploy(bytes.fromhex(head) + runtime)
     async with client(api) as tron:

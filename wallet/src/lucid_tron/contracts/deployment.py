@@ -120,7 +120,7 @@ async def _fee_limit(client: TronClient, owner: Address, code: bytes) -> int:
     body = {"owner_address": owner.hex(), "data": code.hex()}
     answer = await client.pool.any("/wallet/triggerconstantcontract", body)
     energy = read_int(answer, "energy_used", 0)
-    if not energy:
+    if not energy or answer.get("transaction", {}).get("ret", [{}])[0].get("ret") == "FAILED":
         raise NotDeployed("A dry run of the constructor fails; check the arguments")
     limit = energy * ENERGY_MARGIN[0] // ENERGY_MARGIN[1] * parameters.raw["getEnergyFee"]
     return min(limit, parameters.raw.get("getMaxFeeLimit", limit))
