@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOM = Path(__file__).parent
 PACKAGE = ROOM / "src" / "lucid_proof"
-VERDICT = ("test_attacks", "test_time", "test_form", "test_bundle")
+VERDICT = ("test_attacks", "test_time", "test_form", "test_bundle", "test_vectors")
 TESTS = {
     "merkle": ("test_merkle", "test_attacks"),
     "note": ("test_note",),
