@@ -27,18 +27,7 @@ SESSION = "ses_01920192019271928192019201920192"
 SEEN = Seen(0, bytes(32))
 KEY = os.urandom(32)
 ROUNDS = 7
-WORDS = [
-    b"the",
-    b"build",
-    b"of",
-    b"session",
-    b"ok",
-    b"in",
-    b"test_lossless.py",
-    b"passed",
-    b"warning:",
-    b"0x7f3a",
-]
+WORDS = [b"the", b"build", b"of", b"session", b"ok", b"in", b"test_spool.py", b"passed", b"0x7f3a"]
 
 
 def screen_data() -> bytes:
@@ -60,7 +49,7 @@ def screen_data() -> bytes:
 
 
 def best(*works: Callable[[], object]) -> list[float]:
-    """Milliseconds of CPU of each one's best round; the rounds alternate, so that all meet the same machine."""
+    """Milliseconds of CPU of each one's best round; rounds alternate, so that all meet the same machine."""
     times: list[list[float]] = [[] for _ in works]
     for _ in range(ROUNDS):
         for work, taken in zip(works, times, strict=True):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from .conftest import KEY, SESSION, Driver, Painter, XServer
 
 import lucid.recorder
 import lucid.recording
@@ -20,6 +21,8 @@ from lucid.recorder.x11 import dial
 from lucid.recording.replay import SealedChunks, frames
 from lucid.recording.spool import JOURNAL, chunk_name, read_journal, recover
 from lucid_kit import fault
+
+from .conftest import KEY, SESSION, Driver, Painter, XServer
 
 pytestmark = pytest.mark.real
 Start = Callable[..., Driver]
@@ -304,3 +307,23 @@ def test_the_key_is_in_neither_arguments_nor_environment_and_there_is_no_core_du
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
     assert core.split()[4:6] == ["0", "0"]
     recorder.stop()
+
+
+@pytest.mark.parametrize(
+    ("redirect", "words"),
+    [("3<&- 4<&-", "the sessions service starts it"), ("3<&0 4</dev/null", "0 bytes instead of 32")],
+    ids=["started by hand", "without a key"],
+)
+def test_started_by_hand_it_says_who_starts_it(redirect: str, words: str) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ended = subprocess.run(
+            ["bash", "-c", f'exec "$@" {redirect}', "bash", sys.executable, "-m", "lucid.recorder"],
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 64
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr

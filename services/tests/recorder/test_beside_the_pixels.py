@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import xcffib
 import xcffib.xproto
-from .conftest import START, Driver, Painter, XServer
 
 from lucid.recording.events import CursorAt, CursorImage, DesktopEvent, Event, decode
 from lucid.recording.replay import last_frame
+
+from .conftest import START, Driver, Painter, XServer
 
 pytestmark = pytest.mark.real
 Start = Callable[..., Driver]
@@ -174,7 +176,7 @@ def test_chunks_follow_each_other_without_a_gap_even_when_nothing_happens(
     stopped = recorder.stop()
     spans = [(line["record"]["from"], line["record"]["to"]) for line in recorder.sealed()]
     assert spans[0][0] == attached["at"] >= START
-    assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(spans))
     assert all(end - begin <= 300 for begin, end in spans[:-1])
     assert spans[-1][1] <= stopped["at"]
     assert stopped["chunks"] == len(spans)

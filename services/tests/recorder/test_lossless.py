@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 
 import pytest
-from .conftest import Driver, Painter, XServer
 
 from lucid.recorder.camera import Camera
 from lucid.recorder.x11 import dial
 from lucid.recording.events import Geometry, Keyframe, decode
 from lucid.recording.replay import Frame, first_frame, frames, last_frame
+
+from .conftest import Driver, Painter, XServer
 
 pytestmark = pytest.mark.real
 Start = Callable[..., Driver]
@@ -125,7 +127,7 @@ def test_a_new_size_begins_a_new_chunk_with_a_whole_picture(start: Start) -> Non
     try:
         painter = Painter(server)
         recorder = start()
-        timings = "38.25 800 832 912 1024 600 603 607 624".split()
+        timings = ["38.25", "800", "832", "912", "1024", "600", "603", "607", "624"]
         server.run("xrandr", "--newmode", "small", *timings)
         server.run("xrandr", "--addmode", "screen", "small")
         recorder.attach(server)
@@ -207,5 +209,5 @@ def test_whole_pictures_come_at_least_as_often_as_was_asked(
         if any(isinstance(event, Keyframe) for event in decode(source.plaintext(chunk)))
     ]
     assert len(whole) >= 2
-    assert all(later - earlier <= 1000 for earlier, later in zip(whole, whole[1:], strict=False))
+    assert all(later - earlier <= 1000 for earlier, later in itertools.pairwise(whole))
     list(frames(source, start=0))
