@@ -141,6 +141,11 @@ async def test_a_record_is_accepted_then_anchored_with_its_delay(room: Room, tmp
     await room.until(begin.session, RecordState.ACCEPTED)
     room.anchorer.block(room.chain.decide())
     await room.until(begin.session, RecordState.ANCHORED)
+
+    async def told() -> bool:
+        return bool(room.done)
+
+    await until(told)
     assert [(record.height, record.delay_ms) for record in room.done] == [(2, 20_000)]
     assert room.anchorer.pending == []
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ from lucid_proof.trust import TrustPolicy
 
 VERSION = "0.1.0"
 _TILE_S = 10.0
+_AGAIN_S = 1.0
 
 
 def build(settings: Settings) -> FastAPI:
@@ -178,21 +179,21 @@ class Instance:
             interrupted = await recovery.interrupted()
             await anchorer.load()
             await recovery.run()
-            tasks = [head.run(), anchorer.run(), figures.run(), recovery.settle_all(interrupted)]
-            stack.push_async_callback(_cancel, [asyncio.create_task(_watched(task)) for task in tasks])
+            works = [head.run, anchorer.run, figures.run, lambda: recovery.settle_all(interrupted)]
+            stack.push_async_callback(_cancel, [asyncio.create_task(_kept_going(work)) for work in works])
             stack.push_async_callback(sessions.close)
             yield
 
 
-async def _watched(work: Coroutine[Any, Any, None]) -> None:
-    """A background task that must not end by an error; if it does, the process ends, and its supervisor
-    starts it anew.
-    """
-    try:
-        await work
-    except Exception:  # noqa: BLE001 - whatever it is: a supervisor that starts it anew is the remedy
-        get_logger().exception("service.fault")
-        raise SystemExit(70) from None
+async def _kept_going(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run background work until it is done; what fails is logged and begun anew."""
+    while True:
+        try:
+            await work()
+            return
+        except Exception:  # noqa: BLE001 - a database that is away for a moment must not end live sessions
+            get_logger().exception("service.fault")
+            await asyncio.sleep(_AGAIN_S)
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -53,17 +53,17 @@ class Archive:
 
     async def journal(self, session: Session) -> tuple[ChunkRecord, ...]:
         """The chunk records of a session, wherever they are."""
-        if not session.archived:
-            path = self.spool / session.id / JOURNAL
-            return (await asyncio.to_thread(read_journal, path, session.id)).records
-        data = await self._blob(session.id, JOURNAL)
-        return tuple(ChunkRecord.parse(line) for line in data.splitlines())
+        path = self.spool / session.id / JOURNAL
+        found = await asyncio.to_thread(read_journal, path, session.id)
+        # Nothing there: archived, now or since the caller looked. A copy is complete before the spool goes.
+        data = b"" if found.records else await self._blob(session.id, JOURNAL)
+        return found.records or tuple(ChunkRecord.parse(line) for line in data.splitlines())
 
     async def records(self, session: Session) -> list[Transaction]:
         """The signed records of a session, wherever they are."""
-        if not session.archived:
-            return await asyncio.to_thread(RecordLog(self.spool / session.id / RECORDS).read)
-        return [Transaction.parse(line) for line in (await self._blob(session.id, RECORDS)).splitlines()]
+        found = await asyncio.to_thread(RecordLog(self.spool / session.id / RECORDS).read)
+        data = b"" if found else await self._blob(session.id, RECORDS)
+        return found or [Transaction.parse(line) for line in data.splitlines()]
 
     async def _blob(self, id: str, name: str) -> bytes:  # noqa: A002
         try:

@@ -301,10 +301,12 @@ class Conductor:
         self._recorder.kill()
         await self._recorder.wait()
         self._asks.refuse_all(wrong_state("go on recording", State.UNRECORDED), but="stop")
-        await self._settler.sign_off(self.session, "abandoned", reason)
         was_ready = self.session.state is State.READY
         self.session = await self._settler.store.advance(self.session.id, Event.RECORDING_LOST, reason=reason)
         get_logger().error("session.unrecorded", reason=reason)
+        # Ends here: start-up signs the close record, with this reason.
+        fault.point("session-unrecorded")
+        self._inbox.start(self._settler.until_signed_off(self.session, "abandoned", reason))
         if was_ready:
             await self._watch.admit()
 

@@ -35,6 +35,8 @@ class Recovery:
         sessions = await self.settler.store.unfinished()
         for session in sessions:
             with bind(session_id=session.id):
+                if session.uploads_paused:
+                    await self.settler.uploader.pause(session.id)
                 await self._leftovers(session)
         await self._sweep()
 
@@ -54,7 +56,8 @@ class Recovery:
         """Cut, close, and take care of what is left of one interrupted session."""
         with bind(session_id=session.id):
             get_logger().warning("session.interrupted", state=session.state.value)
-            await self.settler.until_settled(session.id, "abandoned", INTERRUPTED)
+            reason = session.reason if session.state is State.UNRECORDED else INTERRUPTED
+            await self.settler.until_settled(session.id, "abandoned", reason)
             await self.settler.remove_desktop(session)
             await self.requests.forget(session.id)
             await self.archive.consider(session.id)
@@ -67,7 +70,8 @@ class Recovery:
             if chunk.state is ChunkState.STORED:
                 file = self.settler.spool / session.id / chunk_name(chunk.index)
                 await asyncio.to_thread(file.unlink, missing_ok=True)
-        await self.settler.uploader.resume(session.id)
+        if not session.uploads_paused:
+            await self.settler.uploader.resume(session.id)
         await self.archive.consider(session.id)
 
     async def _sweep(self) -> None:

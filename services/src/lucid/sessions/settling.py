@@ -6,7 +6,9 @@ found done.
 
 import asyncio
 import re
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lucid.recording.spool import Journal, recover
@@ -50,6 +52,7 @@ class Settler:
     spool: Path
     clock: Clock
     backoff: Backoff
+    turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def settle(self, id: str, outcome: Outcome, reason: str) -> Session:  # noqa: A002
         """End a session as `outcome`, unless its close record exists already: then as that says.
@@ -81,6 +84,10 @@ class Settler:
     async def sign_off(self, session: Session, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
         """Close over what the journal holds; what the close record says. A session that never began is
         abandoned."""
+        async with self.turns[session.id]:  # two at once could sign two
+            return await self._sign_off(session, outcome, reason)
+
+    async def _sign_off(self, session: Session, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
         journal = await self._journal(session)
         log = RecordLog(self.spool / session.id / RECORDS)
         evidence = await asyncio.to_thread(Evidence, session.id, log, self.signer, journal.records)
@@ -111,11 +118,18 @@ class Settler:
 
     async def until_settled(self, id: str, outcome: Outcome, reason: str) -> None:  # noqa: A002
         """Settle, again and again until it holds: a full disk or a stopped database may stand in the way."""
+        await self._until(id, lambda: self.settle(id, outcome, reason))
+
+    async def until_signed_off(self, session: Session, outcome: Outcome, reason: str) -> None:
+        """Sign the close record of a session whose desktop goes on, as soon as that can be done."""
+        await self._until(session.id, lambda: self.sign_off(session, outcome, reason))
+
+    async def _until(self, id: str, work: Callable[[], Awaitable[object]]) -> None:  # noqa: A002
         with bind(session_id=id):
             attempts = 0
             while True:
                 try:
-                    await self.settle(id, outcome, reason)
+                    await work()
                 except (LucidError, OSError) as error:
                     attempts += 1
                     get_logger().error("session.unsettled", error=str(error), attempts=attempts)
