@@ -4,7 +4,6 @@ import os
 import struct
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image
 
@@ -18,7 +17,9 @@ class Display:
     xauthority: str
 
     def environment(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "DISPLAY": self.name, "XAUTHORITY": self.xauthority}
+        # The host sees the session's files below /proc/PID/root; a program inside sees them without that.
+        inside = self.xauthority.removeprefix(f"/proc/{self.pid}/root")
+        return {"PATH": os.environ["PATH"], "DISPLAY": self.name, "XAUTHORITY": inside}
 
     def screenshot(self) -> Image.Image:
         """What is on the screen now, without the pointer."""
@@ -48,8 +49,3 @@ def different_pixels(one: Image.Image, other: Image.Image) -> int:
     if a == b:
         return 0
     return sum(a[i : i + 3] != b[i : i + 3] for i in range(0, len(a), 3))
-
-
-def host_path(pid: int, inside: str) -> Path:
-    """A path inside the session's mount namespace, as the host sees it."""
-    return Path(f"/proc/{pid}/root") / inside.lstrip("/")

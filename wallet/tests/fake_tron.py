@@ -83,7 +83,8 @@ class FakeTron:
             ids = []
             for txid, signed in list(self.pending.items()):
                 del self.pending[txid]
-                if transaction.decode(signed.raw).expiration > self.clock.now_ms():
+                # java-tron compares with the time of the block before.
+                if transaction.decode(signed.raw).expiration > self.blocks[-1]["time"]:
                     ids.append(txid)
                     self._execute(txid, signed)
             self._add_block(ids)

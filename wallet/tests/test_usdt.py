@@ -24,6 +24,7 @@ from lucid_tron.usdt.errors import (
     RecipientFrozen,
     SenderFrozen,
     TokenPaused,
+    UnclearPayment,
     UnfitRecipient,
 )
 from lucid_tron.usdt.fees import FeePolicy, bandwidth_of, fee_for
@@ -55,11 +56,11 @@ async def pay(tron: FakeTron, amount: int = 5 * UNIT) -> tuple[UsdtManager, byte
 
 async def test_a_transfer_that_returns_false_is_paid_when_it_is_solid_and_logged(tron: FakeTron) -> None:
     manager, txid = await pay(tron)
-    assert await manager.paid(txid, SENDER, TO) is None
+    assert await manager.paid(txid, SENDER, TO, 5 * UNIT) is None
     tron.mine()
-    assert await manager.paid(txid, SENDER, TO) is None
+    assert await manager.paid(txid, SENDER, TO, 5 * UNIT) is None
     tron.solidify()
-    transfer = await manager.paid(txid, SENDER, TO)
+    transfer = await manager.paid(txid, SENDER, TO, 5 * UNIT)
     assert transfer is not None
     assert (transfer.amount, transfer.sender, transfer.recipient) == (5 * UNIT, SENDER, TO)
     assert await manager.balance(TO) == 5 * UNIT == tron.usdt[TO]
@@ -69,7 +70,7 @@ async def test_with_a_fee_switched_on_what_is_logged_is_credited(tron: FakeTron)
     tron.rate, tron.maximum_fee = 10, 40
     manager, txid = await pay(tron)
     tron.solidify()
-    transfer = await manager.paid(txid, SENDER, TO)
+    transfer = await manager.paid(txid, SENDER, TO, 5 * UNIT)
     assert transfer is not None
     assert transfer.amount == 5 * UNIT - 40 == tron.usdt[TO]
     assert (await manager.state()).arrives(5 * UNIT) == transfer.amount
@@ -89,7 +90,7 @@ async def test_a_transfer_that_fails_on_chain_is_not_paid(tron: FakeTron, accide
             tron.energy_price = 1000
     tron.solidify()
     with pytest.raises(NotPaid) as caught:
-        await manager.paid(txid, SENDER, TO)
+        await manager.paid(txid, SENDER, TO, 5 * UNIT)
     assert caught.value.facts["txid"] == txid.hex()
     assert tron.usdt.get(TO, 0) == 0
 
@@ -255,22 +256,23 @@ def test_the_topic_is_that_of_every_explorer() -> None:
         a_log(data=bytes(64)),
         a_log(data=bytes(32)),
         a_log(topics=(TRANSFER_TOPIC, bytes(12) + TO.evm, bytes(12) + SENDER.evm)),
+        a_log(data=(8).to_bytes(32, "big")),  # more than was to be paid
     ],
 )
-def test_a_log_that_is_not_our_transfer_pays_nobody(log: Log) -> None:
-    with pytest.raises(NotPaid):
-        paid_by(a_receipt(log), USDT, SENDER, TO)
+def test_a_success_without_our_transfer_needs_a_person(log: Log) -> None:
+    with pytest.raises(UnclearPayment):
+        paid_by(a_receipt(log), USDT, SENDER, TO, 7)
 
 
 def test_two_transfers_in_one_transaction_need_a_person() -> None:
-    with pytest.raises(NotPaid):
-        paid_by(a_receipt(a_log(), a_log()), USDT, SENDER, TO)
+    with pytest.raises(UnclearPayment):
+        paid_by(a_receipt(a_log(), a_log()), USDT, SENDER, TO, 7)
     assert [t.log_index for t in transfers_in(a_receipt(a_log(), a_log()), USDT)] == [0, 1]
 
 
 def test_the_log_of_a_failed_transaction_pays_nobody() -> None:
     with pytest.raises(NotPaid):
-        paid_by(a_receipt(a_log(), succeeded=False), USDT, SENDER, TO)
+        paid_by(a_receipt(a_log(), succeeded=False), USDT, SENDER, TO, 7)
 
 
 def test_a_fee_never_exceeds_its_maximum() -> None:

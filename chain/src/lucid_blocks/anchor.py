@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from lucid_blocks.faults import AnchorMissing, ForkDanger
-from lucid_kit.files import make_dirs, write_atomic
+from lucid_kit.files import make_dirs, sweep_temporaries, write_atomic
 
 CHECKPOINT: Final = "checkpoint"
 
@@ -28,6 +28,11 @@ class Anchor:
         """Store the first checkpoint; durable once it returns. Only for `init`."""
         make_dirs(self._path.parent)
         write_atomic(self._path, checkpoint)
+
+    def tidy(self) -> None:
+        """Remove what an interrupted write left beside the checkpoint."""
+        if self._path.parent.is_dir():
+            sweep_temporaries(self._path.parent)
 
     def load(self) -> bytes:
         """The newest checkpoint, exactly as it was signed.

@@ -1,6 +1,6 @@
 """What can stop a chain's process: errors of the system, each with what the operator must do."""
 
-from lucid_kit.errors import LucidError, SystemFault
+from lucid_kit.errors import SystemFault
 
 
 class ChainFault(SystemFault):
@@ -29,7 +29,7 @@ class AnchorMissing(ChainFault):
     code = "LUCID_ERR_5203"
     advice = (
         "Without it nobody can tell whether this database is the newest; signing could fork the log. Bring"
-        " back `anchor/checkpoint` as it was when the process last ran (from no backup), or begin a new chain."
+        " back `anchor/checkpoint` as it was when the process last ran (from no backup), or begin a new one."
     )
 
 
@@ -64,8 +64,3 @@ class NotDurable(ChainFault):
     code = "LUCID_ERR_5207"
     status = 503
     advice = "Make room or mend the disk, then start the process again; nothing that was answered is lost."
-
-
-def translated(error: Exception, what: str) -> LucidError:
-    """A `NotDurable` for an error of the disk or of SQLite."""
-    return NotDurable(f"{what}: {error}")

@@ -82,8 +82,16 @@ class Publisher:
                 stored=size,
             )
         self._size = 0 if left is None else left.size
+        self._tidy(size)
         if left is None or path.read_bytes() != checkpoint:
             self.publish(checkpoint)
+
+    def _tidy(self, size: int) -> None:
+        """Remove what an interrupted `publish` left beside the tiles it was writing."""
+        for tile in tiles_between(self._size, size):
+            for name in (tile.path(), entries_path(tile.index, tile.width)):
+                if (self._directory / name).parent.is_dir():
+                    sweep_temporaries((self._directory / name).parent)
 
     def publish(self, checkpoint: bytes) -> None:
         """Write the tiles that this checkpoint needs, then the checkpoint; durable once it returns.

@@ -18,7 +18,8 @@ from lucid_blocks.ledger import ANCHOR, DATABASE, TLOG
 from lucid_blocks.models import Block
 from lucid_blocks.refusals import Refused
 from lucid_blocks.state import MemoryHistory, State, apply
-from lucid_blocks.store import Store, StoredBlock, derived_rows, transaction_row
+from lucid_blocks.store import Store
+from lucid_blocks.tables import StoredBlock, derived_rows, transaction_row
 from lucid_blocks.tlog import resources
 from lucid_blocks.tree import grown
 from lucid_kit.errors import LucidError
@@ -111,10 +112,13 @@ def _execute(genesis: Genesis, store: Store, memory: MemoryHistory) -> Iterator[
     newest = store.newest().header.height
     first, state = first_block(genesis, memory)
     for height in range(newest + 1):
-        stored = store.block(height)
-        if stored is None:
-            raise _Differs(height, "database", "the block is missing")
-        block = Block(stored.header, store.entries(stored.header))
+        try:
+            stored = store.block(height)
+            block = None if stored is None else Block(stored.header, store.entries(stored.header))
+        except ProofError as error:
+            raise _Differs(height, "leaves", str(error)) from error
+        if stored is None or block is None:
+            raise _Differs(height, "leaves", "the block is missing")
         if height == 0:
             if stored.header != first.header:
                 raise _Differs(0, "header", "block 0 is not the one that the genesis makes")
@@ -160,7 +164,10 @@ def _compare_state(store: Store, state: State, closed: dict[str, int]) -> None:
 
 def _compare_anchor(genesis: Genesis, store: Store, anchored: bytes) -> None:
     newest = store.newest().header.height
-    signed = open_checkpoint(anchored, genesis.trust()).checkpoint
+    try:
+        signed = open_checkpoint(anchored, genesis.trust()).checkpoint
+    except ProofError as error:
+        raise _Differs(newest, "anchor", str(error)) from error
     height = store.height_at(signed.size - 1)
     block = None if height is None else store.block(height)
     if height is None or block is None or block.checkpoint != anchored:
@@ -173,8 +180,8 @@ def _compare_files(directory: Path, store: Store, state: State) -> None:
     """The published files against what they must be for the checkpoint that lies beside them."""
     try:
         published = Checkpoint.parse(Note.parse((directory / "checkpoint").read_bytes()).text)
-    except OSError as error:
-        raise _Differs(state.height, "tlog", f"checkpoint: {error.strerror}") from error
+    except (OSError, ProofError) as error:
+        raise _Differs(state.height, "tlog", f"checkpoint: {error}") from error
     height = store.height_at(published.size - 1)
     block = None if height is None else store.block(height)
     if height is None or block is None or block.checkpoint != (directory / "checkpoint").read_bytes():

@@ -18,7 +18,9 @@ _ANSWERS = {
     422: "The request does not have the form it must have.",
     429: "Over a limit; Retry-After says how long to wait.",
     500: "Our side failed.",
+    502: "Another service this one asked answered with an error.",
     503: "Something the service needs does not answer.",
+    507: "A store has no room left.",
 }
 _PROBLEM = {
     "title": "Problem",

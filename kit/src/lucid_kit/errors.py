@@ -146,6 +146,31 @@ class Unavailable(SystemFault):
     advice = "Try again in a few seconds; GET /ready says what is missing."
 
 
+class StoreFull(SystemFault):
+    """A store has no room left."""
+
+    code = "LUCID_ERR_5010"
+    status = 507
+    advice = (
+        "Free space in the store that is named, or give it more, then try again; nothing was half written."
+    )
+
+
+class StoreReadOnly(SystemFault):
+    """A store takes no writes."""
+
+    code = "LUCID_ERR_5011"
+    status = 503
+    advice = "Make the store that is named writable for this service, then try again."
+
+
+class StoreUnavailable(Unavailable):
+    """A store cannot be reached or does not answer."""
+
+    code = "LUCID_ERR_5012"
+    advice = "Try again in a few seconds; if it lasts, see whether the store that is named runs."
+
+
 def problem(error: LucidError, instance: str | None) -> dict[str, JSON]:
     """The RFC 9457 body of an error: type, title, status, detail, and Lucid's code, advice and facts.
 

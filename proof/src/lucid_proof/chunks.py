@@ -200,10 +200,6 @@ class Chunks:
         before = self._seen or self._history.entries[0].seen
         if seen.height < before.height:
             self._findings.altered("time", where, f"it names {seen}, and what came before it names {before}")
-        elif seen.height >= anchor.height:
-            self._findings.altered(
-                "time", where, f"it names {seen}, which came after it: {anchor} anchors it"
-            )
         elif explained := outside(record.to_ms, seen, anchor, self._skew_ms):
             self._findings.altered("time", where, explained)
         self._seen = seen

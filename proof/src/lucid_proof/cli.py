@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -62,15 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `lucid-verify`; gives the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _receipt(given[1:]) if given[:1] == ["receipt"] else _bundle(given)
-        sys.stdout.flush()
+        return _receipt(given[1:]) if given[:1] == ["receipt"] else _bundle(given)
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone (`| head`). The verdict stands; only nobody hears it.
-        _silence_stdout()
+    except OSError as error:
+        # Only writing the answer can fail like this (a full disk, say): an answer not given is no "complete".
+        _complain(f"the answer cannot be written: {error.strerror or error}")
         return USAGE_ERROR
-    return code
 
 
 def _bundle(arguments: Sequence[str]) -> int:
@@ -86,7 +85,7 @@ def _bundle(arguments: Sequence[str]) -> int:
         if options.json:
             _print_json(report.to_json(windows=options.windows))
         else:
-            print(wording.bundle(report, options.bundle, every_window=options.windows))
+            _say(wording.bundle(report, options.bundle, every_window=options.windows))
         return report.verdict.exit_code
 
     return _with_trust(options.trust, judge, as_json=options.json)
@@ -112,7 +111,7 @@ def _receipt(arguments: Sequence[str]) -> int:
         if options.json:
             _print_json(report.to_json())
         else:
-            print(wording.receipt(report))
+            _say(wording.receipt(report))
         return report.answer.exit_code
 
     return _with_trust(options.trust, judge, as_json=options.json)
@@ -126,7 +125,7 @@ def _with_trust(path: str | None, judge: Callable[[TrustPolicy | None], int], *,
             _print_json(
                 {"advice": error.advice, "code": error.code, "error": str(error), "verdict": "unusable"}
             )
-        print(f"lucid-verify: the trust policy is unusable: {error}\n{error.advice}", file=sys.stderr)
+        _complain(f"the trust policy is unusable: {wording.printable(str(error))}\n{error.advice}")
         return USAGE_ERROR
     return judge(trust)
 
@@ -136,11 +135,24 @@ class _Raw(argparse.RawDescriptionHelpFormatter):
 
 
 def _print_json(document: object) -> None:
-    print(json.dumps(document, ensure_ascii=False, indent=2))
+    _say(json.dumps(document, indent=2))
 
 
-def _silence_stdout() -> None:
-    """Keep the interpreter from flushing into the closed pipe once more at exit."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
+def _say(text: str) -> None:
+    """Print to stdout. If nobody reads it (`| head`, `>&-`), the exit code still answers."""
+    if sys.stdout is None:
+        return
+    try:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Keep the interpreter from flushing into the closed pipe once more at exit.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def _complain(text: str) -> None:
+    if sys.stderr is not None:
+        print(f"lucid-verify: {text}", file=sys.stderr)

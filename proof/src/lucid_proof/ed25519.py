@@ -57,7 +57,4 @@ def verify(public: bytes, signature: bytes, message: bytes) -> bool:
 def _key(public: bytes) -> Ed25519PublicKey | None:
     if len(public) != KEY_SIZE or is_weak(public):
         return None
-    try:
-        return Ed25519PublicKey.from_public_bytes(public)
-    except ValueError:
-        return None
+    return Ed25519PublicKey.from_public_bytes(public)

@@ -84,17 +84,6 @@ class BundleReader:
         """A member's whole content; for the bounded ones."""
         return self._pread(member.start, member.size)
 
-    def read_into(self, member: Member, buffer: bytearray) -> memoryview:
-        """A member's content, into a buffer that is at least as large."""
-        view = memoryview(buffer)[: member.size]
-        filled = 0
-        while filled < member.size:
-            got = os.preadv(self._fd, [view[filled:]], member.start + filled)
-            if got == 0:
-                raise UnusableBundle("the file became shorter while it was read", self._where)
-            filled += got
-        return view
-
     def lines(self, member: Member, seen: Fingerprint) -> Iterator[tuple[int, bytes]]:
         """Number (from 1) and content of each line of a member, without the newline; `seen` takes every byte.
 

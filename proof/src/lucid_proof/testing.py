@@ -9,6 +9,7 @@ For the tests of any room. The product never imports it: its keys are in the ope
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -63,21 +64,24 @@ class TestLog:
         """Append a block with these transactions, 10 s after the last unless a time is given."""
         for each in transactions:
             self._append(each.bytes())
+        header = self.made(transactions, time_ms)
+        self._append(header.bytes())
+        self.headers.append(header)
+        return header
+
+    def made(self, transactions: Sequence[Transaction], time_ms: int | None = None) -> Header:
+        """The header that the log as it is would get, these transactions being its last."""
         height = len(self.headers)
-        previous = self.headers[-1].hash() if self.headers else domains.genesis_hash({"chain": self.origin})
-        header = Header(
+        return Header(
             chain=self.origin,
             height=height,
             log_root=self.tree.root(),
             log_size=self.tree.size,
-            prev=previous,
+            prev=self.headers[-1].hash() if self.headers else domains.genesis_hash({"chain": self.origin}),
             state_root=domains.state_root({"height": height}),
             time_ms=START_MS + height * BLOCK_MS if time_ms is None else time_ms,
             txs=len(transactions),
         )
-        self._append(header.bytes())
-        self.headers.append(header)
-        return header
 
     def checkpoint(self, size: int | None = None, witnesses: Sequence[CosignerKey] | None = None) -> bytes:
         """The signed head of the log, or of what it was at an earlier size."""
@@ -140,6 +144,7 @@ class TestSession:
             "on_failure": "cut",
         }
         self.record(records.BEGIN, begin | {"key_commitment": domains.key_commitment(session.encode()).hex()})
+        self.clock_ms = self.log.newest.time_ms + 500
 
     def with_chunks(self, count: int, size: int = 5000) -> Self:
         """Record chunks of `size` bytes, a block and an interim after every second one."""
@@ -161,7 +166,7 @@ class TestSession:
         self.record(records.CLOSE, self.state() | {"outcome": outcome, "reason": reason})
         return self
 
-    def chunk(self, ciphertext: bytes, from_ms: int | None = None, lasts_ms: int = 4_000) -> ChunkRecord:
+    def chunk(self, ciphertext: bytes, from_ms: int | None = None, lasts_ms: int = 5_000) -> ChunkRecord:
         """Seal a chunk that goes on from the last one."""
         start = self.clock_ms if from_ms is None else from_ms
         self.clock_ms = start + lasts_ms
@@ -273,5 +278,5 @@ def describe(members: Mapping[str, bytes]) -> bytes:
     origin = members[layout.CHECKPOINT].split(b"\n", 1)[0].decode()
     count = members[layout.RECORDS].count(b"\n")
     evidence = sum(name.endswith(".leaf") for name in members)
-    session = Transaction.parse(members[layout.leaf_name(0)]).session
+    session = str(json.loads(members[layout.MANIFEST])["session"])
     return layout.manifest(session, origin, count, evidence, listed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lucid_proof import merkle
-from lucid_proof.checkpoint import MAX_SIZE, Checkpoint, decimal
+from lucid_proof.checkpoint import Checkpoint, decimal
 from lucid_proof.domains import DIGEST_SIZE
 from lucid_proof.errors import MalformedNote
 from lucid_proof.note import MAX_NOTE, b64decode, b64encode
@@ -80,6 +80,4 @@ class TlogProof:
         BadProof
             If it does not.
         """
-        if self.index > MAX_SIZE:
-            raise MalformedNote("an index beyond any tree", "index")
         merkle.verify_inclusion(leaf_hash, self.index, checkpoint.size, self.path, checkpoint.root)

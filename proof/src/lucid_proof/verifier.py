@@ -80,7 +80,8 @@ class _Examination:
         if not self._findings.has(Verdict.ALTERED):
             # What follows would only repeat, less clearly, what was found altered.
             self._check_nothing_is_left(blocks, chunks, history, head)
-        self._check_end(history)
+        if proved:
+            self._check_end(history)
         return Report(
             verdict=self._findings.verdict(),
             session=chunks.session,

@@ -20,7 +20,7 @@ _MEANING: Final = {
 
 _ADVICE: Final = {
     Verdict.ALTERED: "Compare the file with another copy, or export the session again.",
-    Verdict.INCOMPLETE: "Export it again once the session is closed, or ask its operator for what is missing.",
+    Verdict.INCOMPLETE: "Export it again once it is closed, or ask its operator for what is missing.",
     Verdict.NOT_ANCHORED: "Get the log's trust.json from someone you trust, and give it with --trust.",
     Verdict.UNUSABLE: "Copy the file again, byte for byte, or export the session again.",
 }
@@ -38,9 +38,8 @@ def bundle(report: Report, path: str, *, every_window: bool = False) -> str:
         return "\n".join(lines)
     lines += ["", f"file      {printable(path)}"]
     if report.session:
-        lines.append(
-            f"session   {report.session}, {report.records} records, {report.chunks} chunks, {report.bytes} bytes"
-        )
+        held = f"{report.records} records, {report.chunks} chunks, {report.bytes} bytes"
+        lines.append(f"session   {report.session}, {held}")
     lines.append(f"log       {printable(report.origin)}")
     if report.signers:
         lines.append(f"signed    {', '.join(report.signers)}")

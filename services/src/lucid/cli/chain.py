@@ -41,13 +41,13 @@ def verify(context: Context) -> None:
     try:
         report = json.loads(done.stdout)
     except ValueError:
-        raise ChainDoesNotHold(
-            done.stderr.strip() or "The check of the chain ended without an answer"
-        ) from None
+        raise ChainDoesNotHold(done.stderr.strip() or "The check ended without an answer") from None
     if done.returncode != 0:
-        raise ChainDoesNotHold(str(report.get("detail") or report), **(report.get("facts") or {}))
+        found = report.get("difference") or {}
+        where = f"at height {found.get('height')}, {found.get('where')}: {found.get('what')}"
+        raise ChainDoesNotHold(f"The chain differs {where}" if found else str(report.get("error")), **found)
     context.out.result(
         report,
-        f"The chain holds: {report['blocks']} blocks, {report['transactions']} transactions, "
-        f"log of {report['size']} leaves with root {report['root'][:16]}…",
+        f"The chain holds: {report['height'] + 1} blocks, {report['transactions']} transactions, "
+        f"a log of {report['leaves']} leaves, all as executed and signed.",
     )

@@ -16,6 +16,9 @@ from lucid.cli.main import Context, command, main
 APT = "sudo apt-get install -y --no-install-recommends"
 
 
+_PROGRAMS = {"xrdp": "xrdp", "xkbcomp": "x11-xkb-utils", "openbox": "openbox", "xterm": "xterm"}
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was looked at; `mend` is a command or an instruction, empty when all is well."""
@@ -64,15 +67,7 @@ def examine(data: Path) -> Iterator[Finding]:
         "yes" if root else f"uid {os.geteuid()}",
         "" if root else "run it as root or with sudo: desktops get users and namespaces of their own",
     )
-    for program, package in (
-        ("xrdp", "xrdp"),
-        ("xrdp-sesman", "xrdp"),
-        ("openbox", "openbox"),
-        ("xterm", "xterm"),
-        ("xauth", "xauth"),
-        ("unshare", "util-linux"),
-        ("openssl", "openssl"),
-    ):
+    for program, package in _PROGRAMS.items():
         yield _program(program, package)
     yield _file("Xorg server", Path("/usr/lib/xorg/Xorg"), "xserver-xorg-core")
     yield _file("Xorg module of xrdp", Path("/usr/lib/xorg/modules/drivers/xrdpdev_drv.so"), "xorgxrdp")

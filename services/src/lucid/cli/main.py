@@ -17,6 +17,13 @@ from lucid_kit.errors import LucidError, SystemFault
 P = ParamSpec("P")
 
 
+class Defect(SystemFault):
+    """The command met something it was not made for."""
+
+    code = "LUCID_ERR_5023"
+    advice = "A defect of Lucid: run it again with -v before the subcommand and report what it prints."
+
+
 class Context:
     """What every command gets: the instance's layout, the output, and the API on first use."""
 
@@ -60,10 +67,15 @@ def _run(context: Context, action: Callable[[], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise click.exceptions.Exit(1) from None
     except OSError as error:
-        if context.verbose:
-            raise
         where = f" ({error.filename})" if error.filename else ""
         context.out.failure(SystemFault(f"{error.strerror or error}{where}"))
+        raise click.exceptions.Exit(1) from None
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except Exception as error:  # a defect of ours is still one clear error to whoever runs it
+        if context.verbose:
+            raise
+        context.out.failure(Defect(f"{type(error).__name__}: {error}"))
         raise click.exceptions.Exit(1) from None
 
 

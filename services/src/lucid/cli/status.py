@@ -49,7 +49,7 @@ def status(context: Context) -> None:
     ]
     context.out.table(document, ("service", "state", "address", "missing"), rows, empty="")
     if sessions:
-        counts = sessions.get("by_state", {})
+        counts = sessions.get("sessions", {})
         context.out.result(
             {}, "sessions: " + (", ".join(f"{n} {state}" for state, n in counts.items()) or "none yet")
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from lucid.rdp.models import Server
@@ -12,6 +12,7 @@ from lucid.rdp.service import Servers, Wish
 from lucid_kit.clock import rfc3339
 from lucid_kit.http import id_path, needs
 
+SESSION = r"^ses_[0-9a-z]{1,40}$"
 State = Literal["starting", "ready", "connecting", "connected", "disconnected", "stopped", "failed"]
 ServerId = Annotated[str, id_path("srv", "the server's id")]
 READ = [needs("rdp:read")]
@@ -20,18 +21,19 @@ WRITE = [needs("rdp:write")]
 routes = APIRouter(tags=["remote desktops"])
 
 
-class NewServer(BaseModel):
-    """A server someone wants."""
+class Size(BaseModel):
+    """The size of a desktop, until a client asks for another."""
 
     model_config = ConfigDict(extra="forbid")
 
-    session: str = Field(pattern=r"^ses_[0-9a-z]{1,40}$", description="the session it is for")
-    width: int = Field(
-        default=1280, ge=320, le=7680, description="pixels, until a client asks for another size"
-    )
-    height: int = Field(
-        default=800, ge=200, le=4320, description="pixels, until a client asks for another size"
-    )
+    width: int = Field(default=1280, ge=320, le=7680, description="pixels")
+    height: int = Field(default=800, ge=200, le=4320, description="pixels")
+
+
+class NewServer(Size):
+    """A server someone wants."""
+
+    session: str = Field(pattern=SESSION, description="the session it is for")
     gated: bool = Field(default=True, description="whether the desktop waits for POST …/admit")
 
 
@@ -91,7 +93,8 @@ class ServerList(BaseModel):
     servers: list[ServerOut]
 
 
-def _service(request: Request) -> Servers:
+def service_of(request: Request) -> Servers:
+    """The service that answers this request."""
     service: Servers = request.app.state.servers
     return service
 
@@ -110,23 +113,37 @@ def _status(service: Servers, server: Server) -> StatusOut:
 
 
 @routes.post("/rdp/servers", dependencies=WRITE, status_code=201)
-async def create_server(body: NewServer, request: Request) -> CreatedServer:
-    """Start a server; answers when a TLS handshake with it succeeded. The password is told only here."""
+async def create_server(
+    body: NewServer,
+    request: Request,
+    key: Annotated[str, Header(alias="Idempotency-Key", max_length=200)] = "",
+) -> CreatedServer:
+    """Start a server; answers when a TLS handshake with it succeeded.
+
+    The password is told only here. Repeated with the same Idempotency-Key before anyone has logged in, the
+    answer is the same server with a new password.
+    """
     wish = Wish(body.session, body.width, body.height, body.gated)
-    server, password = await _service(request).create(wish)
+    server, password = await service_of(request).create(wish, key)
     return CreatedServer(**_shown(server), password=password)
 
 
 @routes.get("/rdp/servers", dependencies=READ)
 async def list_servers(request: Request) -> ServerList:
     """Every server, those that ended included until they are deleted."""
-    return ServerList(servers=[ServerOut.of(each) for each in _service(request).all()])
+    return ServerList(servers=[ServerOut.of(each) for each in service_of(request).all()])
 
 
 @routes.get("/rdp/servers/{server_id}", dependencies=READ)
 async def get_server(server_id: ServerId, request: Request) -> ServerOut:
     """One server."""
-    return ServerOut.of(_service(request).get(server_id))
+    return ServerOut.of(service_of(request).get(server_id))
+
+
+@routes.put("/rdp/servers/{server_id}", dependencies=WRITE)
+async def put_server(server_id: ServerId, body: Size, request: Request) -> ServerOut:
+    """Set the size a stopped server starts with."""
+    return ServerOut.of(service_of(request).resize(server_id, body.width, body.height))
 
 
 @routes.get("/rdp/servers/{server_id}/status", dependencies=READ)
@@ -137,39 +154,39 @@ async def server_status(
     wait_ms: Annotated[int, Query(ge=0, le=30_000, description="but no later than this")] = 0,
 ) -> StatusOut:
     """A server's state, display and processes; waits for a change when asked to."""
-    service = _service(request)
+    service = service_of(request)
     return _status(service, await service.wait(server_id, after, wait_ms))
 
 
 @routes.post("/rdp/servers/{server_id}/admit", dependencies=WRITE)
 async def admit(server_id: ServerId, request: Request) -> StatusOut:
     """Open the gate: the desktop starts now, for its recorder is attached."""
-    service = _service(request)
+    service = service_of(request)
     return _status(service, service.admit(server_id))
 
 
 @routes.post("/rdp/servers/{server_id}/start", dependencies=WRITE)
 async def start_server(server_id: ServerId, request: Request) -> StatusOut:
     """Start a server that ended, on its port and with its password."""
-    service = _service(request)
+    service = service_of(request)
     return _status(service, await service.start(server_id))
 
 
 @routes.post("/rdp/servers/{server_id}/stop", dependencies=WRITE)
 async def stop_server(server_id: ServerId, request: Request) -> StatusOut:
     """End a server's processes; it can be started again."""
-    service = _service(request)
+    service = service_of(request)
     return _status(service, await service.stop(server_id))
 
 
 @routes.post("/rdp/servers/{server_id}/restart", dependencies=WRITE)
 async def restart_server(server_id: ServerId, request: Request) -> StatusOut:
     """Stop and start."""
-    service = _service(request)
+    service = service_of(request)
     return _status(service, await service.restart(server_id))
 
 
 @routes.delete("/rdp/servers/{server_id}", dependencies=WRITE, status_code=204, response_class=Response)
 async def delete_server(server_id: ServerId, request: Request) -> None:
     """End a server and forget it; nothing is left. Deleting what is not there is no error."""
-    await _service(request).delete(server_id)
+    await service_of(request).delete(server_id)

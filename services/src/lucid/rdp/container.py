@@ -77,6 +77,9 @@ class Container:
             while line := await reader.readline():
                 message = json.loads(line)
                 if message["is"] == "begun":
+                    # Once its parent has gone, the first process is ours (PR_SET_CHILD_SUBREAPER), and its
+                    # number stays until we reap it.
+                    await starter.wait()
                     self._watch(message["pid"])
                 self._news(message)
         except (OSError, ValueError) as error:
@@ -86,7 +89,6 @@ class Container:
             self._news({"is": "gone"})
 
     def _watch(self, pid: int) -> None:
-        # The first process was orphaned to us (PR_SET_CHILD_SUBREAPER), so its number stays until we reap it.
         self.identity = processes.identify(pid)
         self._pidfd = os.pidfd_open(pid)
         asyncio.get_running_loop().add_reader(self._pidfd, self._reap)

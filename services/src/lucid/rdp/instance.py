@@ -34,9 +34,13 @@ class Instance:
     server
         As stored; its state is `starting`.
     sealed
-        The one-time password's hash.
+        The one-time password's hash; can be replaced while the server runs.
     changed
         Called after each change of `server`.
+    cgroup
+        The control group its processes are in; empty for none.
+    cleared
+        Called when all of them have ended.
     """
 
     def __init__(
@@ -46,12 +50,14 @@ class Instance:
         settings: RdpSettings,
         changed: Callable[[Server], None],
         cgroup: str = "",
+        cleared: Callable[[], None] = lambda: None,
     ) -> None:
         self.server = server
-        self._sealed = sealed
+        self.sealed = sealed
         self._settings = settings
         self._changed = changed
-        self._cgroup = cgroup
+        self.cgroup = cgroup
+        self._cleared = cleared
         self._place = Place.of(server.port, settings)
         self._container = Container(self._hear)
         self._doorman = Doorman(self._place.display_uid, self._judge)
@@ -83,7 +89,7 @@ class Instance:
         self._update(fingerprint=tls.fingerprint)
         size = self.server.width, self.server.height
         port = await self._doorman.open()
-        plan = layout.plan(self._place, self.server.username, size, port, tls, self._settings, self._cgroup)
+        plan = layout.plan(self._place, self.server.username, size, port, tls, self._settings, self.cgroup)
         await self._container.start(plan)
         await self._began.wait()
         self._raise_if_over()
@@ -156,6 +162,7 @@ class Instance:
                 await asyncio.wait([task])
         for pid in tuple(self._clients):
             self._forget(pid)
+        self._cleared()
 
     # -- news from inside ------------------------------------------------------------------------------------
 
@@ -213,7 +220,7 @@ class Instance:
 
     async def _judge(self, login: Login, inode: int) -> Seat | None:
         async with self._one_login:
-            right = login.username == self.server.username and passwords.opens(self._sealed, login.password)
+            right = login.username == self.server.username and passwords.opens(self.sealed, login.password)
             if self.server.refused_logins >= self._settings.wrong_passwords or not self.server.state.live:
                 return None
             if not right:
@@ -233,7 +240,7 @@ class Instance:
 
         async def arrived() -> None:
             # Closed by xrdp: either the client has its display, or xrdp gave up on it.
-            if pid in self._clients and processes.accepted(self._place.connection_socket):
+            if pid in self._clients and processes.connections(self._place.connection_socket):
                 self._guests.add(pid)
                 self._update(state=State.CONNECTED, client_connected=True)
 

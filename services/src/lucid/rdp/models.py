@@ -106,3 +106,4 @@ class Record:
     secret: str  # salted hash of the one-time password
     process: Identity | None = None
     cgroup: str = ""
+    key: str = ""  # the Idempotency-Key it was made with

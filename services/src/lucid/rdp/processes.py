@@ -134,10 +134,13 @@ def _sockets(pid: int) -> Iterator[int]:
             yield int(link[8:-1])
 
 
-def accepted(path: str) -> int:
-    """How many connections the Unix socket bound at `path` has now (state 03 of /proc/net/unix)."""
+def connections(path: str) -> int:
+    """How many clients the Unix socket bound at `path` has.
+
+    /proc/net/unix names a listener's path with each connection too: state 02 before it is accepted, 03 after.
+    """
     lines = Path("/proc/self/net/unix").read_text().splitlines()[1:]
-    return sum(1 for line in lines if line.endswith(f" {path}") and line.split()[5] == "03")
+    return sum(1 for line in lines if line.endswith(f" {path}") and line.split()[5] in ("02", "03"))
 
 
 async def ended(descriptor: int) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from lucid.rdp import certificates, errors, layout, passwords, ports, processes
+from lucid.rdp.cgroups import Cgroups
 from lucid.rdp.inside import linux
 from lucid.rdp.instance import Instance, PortTaken
 from lucid.rdp.models import Record, Server, State
 from lucid.rdp.settings import RdpSettings
 from lucid.rdp.store import RecordStore
+from lucid.rdp.tuning import Tuning
 from lucid_kit import fault
 from lucid_kit.clock import Clock
 from lucid_kit.ids import new_id
@@ -35,16 +39,26 @@ class Wish:
 class Servers:
     """All servers of this machine."""
 
-    def __init__(self, settings: RdpSettings, store: RecordStore, clock: Clock) -> None:
-        self._settings = settings
+    def __init__(
+        self, tuning: Tuning, store: RecordStore, clock: Clock, cgroups: Cgroups | None = None
+    ) -> None:
+        self.tuning = tuning
         self._store = store
+        self._cgroups = cgroups or Cgroups()
+        self._grouped = False
         self._clock = clock
         self._records: dict[str, Record] = {}
         self._instances: dict[str, Instance] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._changed = asyncio.Condition()
+        self._writing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self.accepting = True
+
+    @property
+    def settings(self) -> RdpSettings:
+        """The settings as they are now."""
+        return self.tuning.settings
 
     # -- the manager's own life ------------------------------------------------------------------------------
 
@@ -52,11 +66,14 @@ class Servers:
         """Take over: end what a manager that was killed left running. Gives those servers, now failed."""
         linux.become_subreaper()
         self._store.prepare()
+        self.tuning.load()
+        self._grouped = self._cgroups.prepare()
         left = []
         for record in self._store.load():
             server = record.server
             if server.state.live:
                 ended = await self._end_leftover(record)
+                self._ungroup(record.cgroup)
                 reason = "the server manager ended" + ("; its processes were ended now" if ended else "")
                 server = replace(
                     server,
@@ -131,8 +148,11 @@ class Servers:
 
     # -- changing --------------------------------------------------------------------------------------------
 
-    async def create(self, wish: Wish) -> tuple[Server, str]:
+    async def create(self, wish: Wish, key: str = "") -> tuple[Server, str]:
         """Make a server and its one-time password; returns when it answers a TLS handshake.
+
+        Asked again with the same `key` before anyone has logged in, it gives the same server with a new
+        password: the answer with the former one was lost.
 
         Raises
         ------
@@ -143,17 +163,19 @@ class Servers:
             raise errors.ServiceStopped("No servers are started at present")
         for other in self.all():
             if other.session == wish.session and other.state.live:
+                if key and self._records[other.id].key == key and not other.logins:
+                    return await self._repeat(other.id)
                 raise errors.SessionHasServer(
                     f"Session {wish.session} has server {other.id}", server=other.id
                 )
-        layout.check_programs(self._settings)
+        layout.check_programs(self.settings)
         password = passwords.new_password()
         server = Server(
-            id=new_id("srv"), session=wish.session, host=self._settings.host, port=self._free_port(),
+            id=new_id("srv"), session=wish.session, host=self.settings.host, port=self._free_port(),
             username=passwords.new_username(), width=wish.width, height=wish.height, gated=wish.gated,
             created_ms=self._clock.now_ms(),
         )  # fmt: skip
-        self._records[server.id] = Record(server, passwords.seal(password))
+        self._records[server.id] = Record(server, passwords.seal(password), key=key)
         async with self._lock(server.id):
             try:
                 await self._launch(server.id)
@@ -161,6 +183,31 @@ class Servers:
                 await self._discard(server.id)
                 raise
         return self.get(server.id), password
+
+    async def _repeat(self, server_id: str) -> tuple[Server, str]:
+        async with self._lock(server_id):
+            password = passwords.new_password()
+            record = self._records[server_id]
+            self._records[server_id] = replace(record, secret=passwords.seal(password))
+            await self._persist(server_id)
+            self.running(server_id).sealed = self._records[server_id].secret
+        return self.get(server_id), password
+
+    def resize(self, server_id: str, width: int, height: int) -> Server:
+        """The size in pixels a server has from its next start on; while it runs, its client decides.
+
+        Raises
+        ------
+        StillRunning
+            If it runs.
+        """
+        if self.get(server_id).state.live:
+            raise errors.StillRunning(f"Server {server_id} runs; its client decides on the size")
+        record = self._records[server_id]
+        changed = self.get(server_id).changed(width=width, height=height)
+        self._instances.pop(server_id, None)
+        self._records[server_id] = replace(record, server=changed)
+        return changed
 
     def admit(self, server_id: str) -> Server:
         """Open the gate: the desktop starts now. Again is no harm.
@@ -170,12 +217,12 @@ class Servers:
         NotRunning
             If there is nothing to open.
         """
-        self._running(server_id).admit()
+        self.running(server_id).admit()
         return self.get(server_id)
 
     def disconnect(self, server_id: str) -> int:
         """Send a server's clients away; its desktop stays. How many there were."""
-        return self._running(server_id).disconnect()
+        return self.running(server_id).disconnect()
 
     async def start(self, server_id: str) -> Server:
         """Start a server that ended, on its port, for the same user and password;
@@ -203,6 +250,24 @@ class Servers:
             await self._again(server_id)
         return self.get(server_id)
 
+    async def stop_all(self, accepting: bool) -> None:
+        """Stop every server; afterwards new ones are started only if `accepting`."""
+        self.accepting = accepting
+        await asyncio.gather(*(self.stop(each.id) for each in self.all() if each.state.live))
+
+    def of_session(self, session: str) -> Server:
+        """The newest server of a session.
+
+        Raises
+        ------
+        ServerUnknown
+            If it has none.
+        """
+        found = [server for server in self.all() if server.session == session]
+        if not found:
+            raise errors.ServerUnknown(f"Session {session} has no server", session=session)
+        return found[-1]
+
     async def delete(self, server_id: str) -> None:
         """End a server and forget it. What is not there is deleted already."""
         if server_id not in self._records:
@@ -217,7 +282,9 @@ class Servers:
     async def _launch(self, server_id: str) -> None:
         for attempt in range(_ATTEMPTS):
             record = self._records[server_id]
-            instance = Instance(record.server, record.secret, self._settings, self._note)
+            group = self._group()
+            cleared = partial(self._ungroup, group)
+            instance = Instance(record.server, record.secret, self.settings, self._note, group, cleared)
             self._instances[server_id] = instance
             tls = certificates.new_certificate("lucid", self._clock.now_ms())
             try:
@@ -249,7 +316,7 @@ class Servers:
         )  # fmt: skip
         self._instances.pop(server_id, None)
         self._records[server_id] = replace(record, server=fresh)
-        layout.check_programs(self._settings)
+        layout.check_programs(self.settings)
         await self._launch(server_id)
 
     async def _end(self, server_id: str, reason: str) -> None:
@@ -259,9 +326,10 @@ class Servers:
             await self._persist(server_id)
 
     async def _discard(self, server_id: str) -> None:
-        await self._store.remove(server_id)
-        self._instances.pop(server_id, None)
-        self._records.pop(server_id, None)
+        async with self._writing:
+            await self._store.remove(server_id)
+            self._instances.pop(server_id, None)
+            self._records.pop(server_id, None)
         self._locks.pop(server_id, None)
         await self._wake()
 
@@ -276,14 +344,23 @@ class Servers:
             self._changed.notify_all()
 
     async def _persist(self, server_id: str) -> None:
-        record, instance = self._records.get(server_id), self._instances.get(server_id)
-        if record is None or instance is None:
-            return
-        process = instance.process if instance.server.state.live else None
-        self._records[server_id] = replace(record, server=instance.server, process=process)
-        await self._store.save(self._records[server_id])
+        async with self._writing:  # else an older state could be written over a newer one
+            record, instance = self._records.get(server_id), self._instances.get(server_id)
+            if record is None or instance is None:
+                return
+            live = instance.server.state.live
+            process, group = (instance.process, instance.cgroup) if live else (None, "")
+            self._records[server_id] = replace(record, server=instance.server, process=process, cgroup=group)
+            await self._store.save(self._records[server_id])
 
-    def _running(self, server_id: str) -> Instance:
+    def running(self, server_id: str) -> Instance:
+        """A running server.
+
+        Raises
+        ------
+        ServerUnknown, NotRunning
+            If there is none, or it has ended.
+        """
         server = self.get(server_id)
         instance = self._instances.get(server_id)
         if instance is None or not server.state.live:
@@ -292,11 +369,18 @@ class Servers:
             )
         return instance
 
+    def _group(self) -> str:
+        if not self._grouped:
+            return ""
+        return str(self._cgroups.make(self.settings.memory_bytes, self.settings.processes))
+
+    def _ungroup(self, group: str) -> None:
+        if group:
+            self._cgroups.remove(Path(group))
+
     def _free_port(self) -> int:
         taken = {record.server.port for record in self._records.values()}
-        return ports.free_port(
-            self._settings.host, self._settings.first_port, self._settings.last_port, taken
-        )
+        return ports.free_port(self.settings.host, self.settings.first_port, self.settings.last_port, taken)
 
     def _lock(self, server_id: str) -> asyncio.Lock:
         self.get(server_id)

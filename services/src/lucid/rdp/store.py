@@ -67,6 +67,7 @@ def _read(path: Path) -> Record:
         raw: dict[str, Any] = json.loads(path.read_bytes())
         server = Server(**{**raw["server"], "display": None})
         process = raw["process"] and Identity(**raw["process"])
-        return Record(replace(server, state=State(server.state)), raw["secret"], process, raw["cgroup"])
+        server = replace(server, state=State(server.state))
+        return Record(server, raw["secret"], process, raw["cgroup"], raw["key"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RecordUnreadable(f"{path} is not a server's record: {error}", path=path) from error

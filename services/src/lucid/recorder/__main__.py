@@ -1,4 +1,4 @@
-"""`python -m lucid.recorder`: descriptor 3 is the control socket, descriptor 4 a pipe with the session's key."""
+"""`python -m lucid.recorder`: descriptor 3 is the control socket, 4 a pipe with the session's key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def main() -> int:
             key = pipe.read(KEY_SIZE + 1)
     except OSError as error:
         print(
-            f"lucid.recorder is started by the sessions service: descriptor 3 is its socket, 4 the key ({error})",
+            f"lucid.recorder: the sessions service starts it, its socket as fd 3, the key as fd 4 ({error})",
             file=sys.stderr,
         )
         return 64

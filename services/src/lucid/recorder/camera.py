@@ -1,7 +1,7 @@
 """Pictures of a display: what changed since the last one, exactly, and all of one moment.
 
-A shot is taken with the server grabbed (for about 0.2 ms, bench/recorder_cpu.py): nothing is drawn between the
-question what was damaged and the last pixel, so every frame was on the screen at one moment.
+A shot is taken with the server grabbed: nothing is drawn between the question what was damaged and the last
+pixel, so every frame was on the screen at one moment. What that costs: docs/adr/0071.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Shot(NamedTuple):
     pointer: tuple[int, int]
 
 
-class Resized(Exception):  # noqa: N818
+class Resized(Exception):
     """The screen has another size now: there is no picture, the next one must be whole."""
 
 

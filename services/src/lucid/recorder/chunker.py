@@ -115,7 +115,7 @@ class Chunker:
         self._packer.write(b"".join((header(type_, max(0, now - self.from_ms), length), *payload)))
 
     def cut(self, now: int, *, go_on: bool = True) -> None:
-        """Seal the running chunk, which covers the time until `now`, and begin the next unless told otherwise.
+        """Seal the running chunk, which ends at `now`, and begin the next unless told otherwise.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 """How much is copied: the size of a selection when its owner changes. Its content is never read.
 
 The owner is asked to convert the selection into a property of a window of ours (ICCCM 2.4); the property's
-length is asked with a read of 0 bytes. The window is destroyed afterwards, which ends an incremental transfer.
+length is asked with a read of 0 bytes. The window is destroyed afterwards: that ends an incremental transfer.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Stretch(NamedTuple):
 
 
 def stretches(damage: Iterable[Area], width: int, height: int) -> list[Stretch]:
-    """Damaged rectangles, cut to the screen and into bands; in the order of rows, none overlapping another."""
+    """Damaged rectangles, cut to the screen and into bands; in order of rows, none over another."""
     bands: dict[int, list[tuple[int, int]]] = {}
     for x, y, w, h in damage:
         left, right = max(0, x), min(width, x + w)
@@ -66,7 +66,7 @@ def runs(parts: Iterable[Stretch]) -> list[tuple[int, int]]:
 
 
 def changes(now: mmap | bytes, before: bytearray, width: int, parts: Iterable[Stretch]) -> Iterator[Area]:
-    """The rectangles in which `now` differs from `before`, given where it may; both are rows of 4-byte pixels."""
+    """The rectangles in which two pictures (rows of 4-byte pixels) differ, given where they may."""
     stride = width * 4
     for top, bottom, left, right in parts:
         start, end = left * 4, right * 4

@@ -35,6 +35,14 @@ class BadCommand(RecordingFailed):
     advice = "Run recorder and sessions service from the same version of Lucid."
 
 
+class RecorderFault(RecordingFailed):
+    """The recorder met something that it was not written for."""
+
+    code = "LUCID_ERR_5615"
+    reason = "recorder-fault"
+    advice = "Report kind and place of the error; the recording until then is kept."
+
+
 class ControlLost(RecordingFailed):
     """The sessions service that started the recorder is gone or no longer listens."""
 

@@ -1,4 +1,4 @@
-"""A display filmed into chunks: pictures, pointer, windows and clipboard sizes, in the order of the format."""
+"""A display filmed into chunks: pictures, pointer, windows and clipboard sizes."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ class Film:
         Complete pictures so far.
     damaged
         Something was drawn that no picture shows yet.
+    torn
+        A picture was begun and is not written to its end.
     entered_at
         When the last whole picture began.
     """
@@ -63,6 +65,7 @@ class Film:
         self._now = 0
         self.frames = 0
         self.damaged = False
+        self.torn = False
         self.entered_at = 0
 
     @property
@@ -114,6 +117,7 @@ class Film:
             break
         else:
             raise DisplayRefused("the screen changes its size faster than it can be recorded")
+        self.torn = True
         self._now = self.entered_at = now
         self._chunker.begin(now)
         self._put(Geometry(0, *self.size))
@@ -139,6 +143,7 @@ class Film:
             shot = self._camera.shoot(whole=False)
         except Resized:
             return True
+        self.torn = bool(shot.areas)
         for area in shot.areas:
             self._pixels(Rectangle.type, area)
         if shot.areas:
@@ -172,6 +177,7 @@ class Film:
         self._pointer.tell(pointer, self._put)
         self._put(FrameEnd(0, self.frames))
         self.frames += 1
+        self.torn = False
 
     def _happened(self, body: dict[str, JSON]) -> None:
         self._put(DesktopEvent(0, body))

@@ -8,20 +8,18 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from lucid.recorder.chunker import CUT_LEAD, Chunker, Sealed
 from lucid.recorder.control import Configuration, Control, seen_of
-from lucid.recorder.errors import BadCommand, ControlLost, DisplayLost, DisplayStalled
+from lucid.recorder.errors import BadCommand, ControlLost, RecorderFault
 from lucid.recorder.film import Film
 from lucid.recorder.pace import Pace
 from lucid.recorder.x11 import cookie_of, dial
-from lucid.recording.errors import MalformedRecording, RecordingFailed
+from lucid.recording.errors import MalformedRecording, RecordingFailed, SpoolFull, SpoolUnwritable
 from lucid.recording.events import check_desktop_event
 from lucid.recording.spool import Spool
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 POINTER_MS: Final = 250
 POINTER_IDLE_MS: Final = 1_000
@@ -54,29 +52,36 @@ class Recorder:
         self._film: Film | None = None
         self._chunker: Chunker | None = None
         self._paused = False
-        self._stopping = False
+        self._stopping = self._signalled = False
         self._damaged_at: int | None = None
         self._point_at = self._moved_at = self._stats_at = 0
 
     def run(self) -> int:
         """Serve until the end; the process's exit status: 0 only after `stop`."""
         try:
-            while not self._stopping:
-                self._turn()
-        except ControlLost:
-            # Nobody listens: keep what there is, for whoever reads the journal.
-            self._finish(quiet=True)
-            return 3
+            try:
+                while not self._stopping:
+                    self._turn()
+            except ControlLost:
+                # Nobody listens: keep what there is, for whoever reads the journal.
+                self._control.mute()
+                self._finish()
+                return 3
         except RecordingFailed as error:
             return self._fail(error)
-        return 0
+        except Exception as error:  # noqa: BLE001  whatever it is, the session must learn that it is not recorded
+            return self._fail(RecorderFault(_place(error)))
+        return 3 if self._signalled else 0
 
     # -- the loop -------------------------------------------------------------------------------------------
 
     def _turn(self) -> None:
         ready = {fd for fd, _ in self._poll.poll(self._patience())}
         if self._wake in ready:
-            raise ControlLost("told to end by a signal")
+            self._signalled = True
+            self._finish()
+            self._stopping = True
+            return
         if self._control.fileno() in ready:
             for command in self._control.commands():
                 self._obey(command)
@@ -131,14 +136,10 @@ class Recorder:
         self._point_at = tick + (POINTER_IDLE_MS if resting else POINTER_MS)
 
     def _cut_at(self) -> int:
+        """When the running chunk has covered its time, as a tick."""
         _, chunker = self._recording()
-        return (
-            self._start_tick
-            + chunker.from_ms
-            - self._configuration().start_ms
-            + self._configuration().chunk_ms
-            - CUT_LEAD
-        )
+        config = self._configuration()
+        return self._start_tick + chunker.from_ms - config.start_ms + config.chunk_ms - CUT_LEAD
 
     def _cut_if_due(self) -> None:
         if _tick() < self._cut_at():
@@ -206,8 +207,8 @@ class Recorder:
         if self._config is not None and seen.height >= self._seen.height:
             self._seen = seen
 
-    def _pause(self, command: dict[str, Any]) -> None:
-        _, chunker = self._recording()
+    def _pause(self, _: dict[str, Any]) -> None:
+        chunker = self._recording()[1]
         if not self._paused:
             self._last_picture()
             now = self._now()
@@ -216,22 +217,22 @@ class Recorder:
             self._damaged_at = None
             self._control.say("paused", chunks=chunker.chunks, at=now)
 
-    def _resume(self, command: dict[str, Any]) -> None:
-        film, _ = self._recording()
+    def _resume(self, _: dict[str, Any]) -> None:
+        film = self._recording()[0]
         if self._paused:
             self._paused = False
             now = self._now()
             film.enter(now)
             self._control.say("resumed", at=now)
 
-    def _cut(self, command: dict[str, Any]) -> None:
-        _, chunker = self._recording()
+    def _cut(self, _: dict[str, Any]) -> None:
+        chunker = self._recording()[1]
         if not self._paused:
             self._last_picture()
             chunker.cut(self._now())
 
     def _event(self, command: dict[str, Any]) -> None:
-        film, _ = self._recording()
+        film = self._recording()[0]
         try:
             body = check_desktop_event(command.get("event"))
             if not self._paused:
@@ -239,8 +240,8 @@ class Recorder:
         except MalformedRecording as error:
             raise BadCommand(f"event: {error.detail}") from error
 
-    def _stop(self, command: dict[str, Any]) -> None:
-        self._finish(quiet=False)
+    def _stop(self, _: dict[str, Any]) -> None:
+        self._finish()
         self._stopping = True
 
     _commands: Final[dict[str, Callable[[Recorder, dict[str, Any]], None]]] = {
@@ -258,29 +259,27 @@ class Recorder:
 
     def _last_picture(self) -> None:
         """Bring the running chunk to what is on the screen now."""
-        film, _ = self._recording()
+        film = self._recording()[0]
         film.listen()
         self._picture()
 
-    def _finish(self, *, quiet: bool) -> None:
+    def _finish(self) -> None:
         chunker = self._chunker
-        if quiet:
-            self._control.mute()
         if chunker is not None:
-            if chunker.open and self._film is not None:
+            # In the middle of a picture there is none to add to; its parts stay without a frame end.
+            if chunker.open and self._film is not None and not self._film.torn:
                 self._last_picture()
             chunker.cut(self._now(), go_on=False)
             self._spool.close()
         if self._film is not None:
             self._say_stats()
             self._film.close()
-        self._control.say(
-            "stopped", chunks=chunker.chunks if chunker else 0, at=self._now() if chunker else 0
-        )
+        chunks, now = (chunker.chunks, self._now()) if chunker else (0, 0)
+        self._control.say("stopped", chunks=chunks, at=now)
 
     def _fail(self, error: RecordingFailed) -> int:
         """Say why, after keeping what can still be kept."""
-        if self._chunker is not None and isinstance(error, DisplayLost | DisplayStalled | BadCommand):
+        if self._chunker is not None and not isinstance(error, SpoolFull | SpoolUnwritable):
             try:
                 self._chunker.cut(self._now(), go_on=False)
             except RecordingFailed as worse:
@@ -326,10 +325,18 @@ class Recorder:
         return self._configuration().start_ms + _tick() - self._start_tick
 
 
+def _place(error: BaseException) -> str:
+    """What kind of error and where it was raised. Its text may hold what is on the screen and is left out."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "nowhere"
+    return f"{type(error).__name__} at {where}"
+
+
 def _tick() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
 def _rss() -> int:
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()
+    return int(Path("/proc/self/statm").read_bytes().split()[1]) * resource.getpagesize()

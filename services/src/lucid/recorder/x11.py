@@ -77,6 +77,8 @@ class Connection:
         body = self._take(struct.unpack_from("<H", head, 6)[0] * 4)
         if head[0] != 1:
             raise DisplayRefused("the display refuses the recorder's cookie")
+        self._id_base: int
+        self._id_mask: int
         self._id_base, self._id_mask = struct.unpack_from("<II", body, 4)
         (vendor,) = struct.unpack_from("<H", body, 16)
         formats, byte_order = body[21], body[22]

@@ -125,7 +125,7 @@ class CursorAt:
 
 @dataclass(frozen=True, slots=True)
 class DesktopEvent:
-    """Something that happened beside the pixels: a window, the client, the clipboard's size. Never a keystroke."""
+    """Something beside the pixels: a window, the client, the clipboard's size. Never a keystroke."""
 
     type: ClassVar[int] = 8
     at: int
@@ -226,7 +226,7 @@ def decode(chunk: Buffer) -> Iterator[Event]:
     view = memoryview(chunk).toreadonly()
     if len(view) > MAX_RAW:
         raise MalformedRecording(f"a chunk of {len(view)} bytes; at most {MAX_RAW} are allowed")
-    if view[:4] != MAGIC:
+    if bytes(view[:4]) != MAGIC:
         raise MalformedRecording("the chunk does not begin with LRC1")
     offset, before = 4, 0
     while offset < len(view):

@@ -174,7 +174,7 @@ def last_frame(source: Source) -> Frame:
     for index in reversed(range(len(source))):
         ends = [event.number for event in decode(source.plaintext(index)) if isinstance(event, FrameEnd)]
         if ends:
-            return _frame(source, index, lambda frame: frame.number == ends[-1])
+            return _frame(source, index, ends[-1])
     raise NoSuchFrame("the recording holds no complete frame")
 
 
@@ -196,13 +196,13 @@ def frame_at(source: Source, at_ms: int) -> Frame:
             if isinstance(event, FrameEnd) and from_ms + event.at <= at_ms
         ]
         if ends:
-            return _frame(source, index, lambda frame: frame.number == ends[-1])
+            return _frame(source, index, ends[-1])
     raise NoSuchFrame(f"the recording shows nothing at {at_ms}", at_ms=at_ms)
 
 
-def _frame(source: Source, index: int, wanted: Callable[[Frame], bool]) -> Frame:
+def _frame(source: Source, index: int, number: int) -> Frame:
     for frame in frames(source, _entry(source, index), index + 1):
-        if wanted(frame):
+        if frame.number == number:
             return frame
     raise MalformedRecording(f"chunk {index} announces a frame that it does not hold")
 

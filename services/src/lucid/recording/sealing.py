@@ -1,13 +1,13 @@
-"""From a chunk's plaintext to its ciphertext and record, and back (docs/specs/encoding.md § Chunk encryption).
+"""From a chunk's plaintext to its ciphertext and record, and back (docs/specs/encoding.md, Chunk encryption).
 
-Compression is the costly step, so a recorder feeds `Packer` while the chunk grows and the cut itself is short.
+Compression is the costly step: a recorder feeds `Packer` while the chunk grows, and the cut itself is short.
 Plaintext stays in memory; nothing here writes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,6 +23,7 @@ __all__ = ["Packer", "Span", "key_commitment", "open_chunk", "record_of", "seal"
 
 LEVEL: Final = 6
 GZIP: Final = 31  # window of 32 KiB, and the gzip wrapper, whose mtime zlib leaves 0
+_DeflateError: Final = cast("type[Exception]", zlib_ng.error)
 TAG_SIZE: Final = 16
 KEY_SIZE: Final = 32
 
@@ -112,7 +113,7 @@ def open_chunk(ciphertext: Buffer, key: bytes, session: str, index: int, seen: S
     inflate = zlib_ng.decompressobj(GZIP)
     try:
         raw = inflate.decompress(packed, MAX_RAW + 1)
-    except zlib_ng.error as error:
+    except _DeflateError as error:
         raise MalformedRecording(f"chunk {index} is not gzip: {error}") from error
     if len(raw) > MAX_RAW:
         raise MalformedRecording(f"chunk {index} unpacks to more than {MAX_RAW} bytes")

@@ -21,6 +21,7 @@ from lucid.sessions.errors import ChainNeverSeen, KeyUnusable
 from lucid.sessions.evidence import Signer
 from lucid.sessions.exporter import Exporter
 from lucid.sessions.figures import Figures
+from lucid.sessions.guard import Guard
 from lucid.sessions.head import Head
 from lucid.sessions.ledger import Ledger
 from lucid.sessions.models import Record
@@ -35,7 +36,7 @@ from lucid.sessions.starting import Starter
 from lucid.sessions.store import SessionStore
 from lucid.sessions.uploader import Limits, Uploader
 from lucid.sessions.vault import Vault
-from lucid_kit.blobs import open_blobs
+from lucid_kit.blobs import Blobs, open_blobs
 from lucid_kit.clock import SystemClock
 from lucid_kit.custody import KeyFile
 from lucid_kit.documents import Documents, open_documents
@@ -59,7 +60,11 @@ def build(settings: Settings) -> FastAPI:
         version=VERSION,
         routers=[api.routes, content_api.routes],
         verifier=JwksVerifier(source, issuer=settings.issuer, audience=settings.audience),
-        ready={"documents": instance.documents_answer, "chain": instance.chain_was_seen},
+        ready={
+            "documents": instance.documents_answer,
+            "blobs": instance.blobs_answer,
+            "chain": instance.chain_was_seen,
+        },
         lifespan=instance.life,
     )
 
@@ -70,11 +75,16 @@ class Instance:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._documents: Documents | None = None
+        self._blobs: Blobs | None = None
         self._head: Head | None = None
 
     async def documents_answer(self) -> None:
         assert self._documents is not None
         await self._documents.ping()
+
+    async def blobs_answer(self) -> None:
+        assert self._blobs is not None
+        await self._blobs.ping()
 
     async def chain_was_seen(self) -> None:
         if self._head is None or self._head.newest is None:
@@ -95,11 +105,15 @@ class Instance:
                 return settings.token_file.read_text("ascii").strip()
 
             documents = await open_documents(
-                settings.documents_url or f"sqlite:///{(settings.home / 'sessions.db').absolute()}"
+                settings.documents_url or f"sqlite://{(settings.home / 'sessions.db').absolute()}"
             )
             stack.push_async_callback(documents.close)
             self._documents = documents
+            keys_url = settings.keys_url or f"sqlite://{(settings.home / 'keys.db').absolute()}"
+            keys = await open_documents(keys_url)
+            stack.push_async_callback(keys.close)
             blobs = open_blobs(settings.blobs_url or f"file://{(settings.data / 'blobs').absolute()}")
+            self._blobs = blobs
             custody = KeyFile(settings.kms_key)
             chain_client = await stack.enter_async_context(Client(settings.chain_url, token=token))
             rdp_client = await stack.enter_async_context(Client(settings.rdp_url, token=token))
@@ -107,7 +121,7 @@ class Instance:
             backoff = Backoff(settings.retry_first_s, settings.retry_last_s)
             chain, desktops = HttpChain(chain_client), RdpDesktops(rdp_client)
             store, ledger = SessionStore(documents, clock), Ledger(documents)
-            vault, requests = Vault(documents, custody), Requests(documents, custody)
+            vault, requests = Vault(keys, custody, keys_url), Requests(documents, custody)
             for part in (store, ledger, vault, requests):
                 await part.ensure()
             archive = Archive(store, ledger, blobs, settings.spool)
@@ -126,14 +140,26 @@ class Instance:
             uploader = Uploader(blobs, ledger, settings.spool, clock, limits, stored)
             stack.push_async_callback(uploader.close)
             figures = Figures(app.state.metrics, store, ledger, anchorer, uploader, head, clock)
+            guard = Guard(settings.rdp_url, settings.token_file)
+            stack.callback(guard.close)
             settler = Settler(
-                store, ledger, head, signer, anchorer, uploader, desktops, settings.spool, clock, backoff
+                store,
+                ledger,
+                head,
+                signer,
+                anchorer,
+                uploader,
+                desktops,
+                guard,
+                settings.spool,
+                clock,
+                backoff,
             )
             sessions = Sessions(
                 store,
                 vault,
                 requests,
-                Starter(settler, settings, clock, str(trust.log)),
+                Starter(settler, settings, clock, trust.log),
                 settler,
                 archive,
                 clock,
@@ -141,8 +167,9 @@ class Instance:
             fetch = stack.enter_context(_tiles(settings.chain_url))
             app.state.rooms = Rooms(
                 sessions, store, ledger, uploader, archive, reader,
-                Exporter(chain, fetch, archive, ledger, reader, trust), Replay(vault, ledger, reader), figures,
-                str(trust.log),
+                Exporter(chain, fetch, archive, ledger, reader, trust), Replay(vault, ledger, reader),
+                figures,
+                trust.log,
             )  # fmt: skip
             head.listen(anchorer.block)
             head.listen(sessions.block)

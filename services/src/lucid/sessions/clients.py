@@ -49,6 +49,9 @@ class RdpDesktops:
     async def admit(self, id: str) -> None:  # noqa: A002
         await self._client.post(f"/rdp/servers/{quote(id, safe='')}/admit")
 
+    async def dismiss(self, session: str) -> None:
+        await self._client.post(f"/rdp/sessions/{quote(session, safe='')}/disconnect")
+
     async def remove(self, id: str) -> None:  # noqa: A002
         try:
             await self._client.delete(f"/rdp/servers/{quote(id, safe='')}", timeout_s=30.0)

@@ -11,16 +11,17 @@ from lucid.sessions.clock import SessionClock
 from lucid.sessions.desktop_watch import ENDED, DesktopWatch
 from lucid.sessions.evidence import Evidence, Interim, as_record
 from lucid.sessions.inbox import Inbox
+from lucid.sessions.intake import Intake
 from lucid.sessions.machine import Event
-from lucid.sessions.models import Chunk, Outcome, Session, State
+from lucid.sessions.models import Outcome, Session, State
 from lucid.sessions.ports import DesktopStatus
-from lucid.sessions.recorder_process import Message, RecorderProcess
+from lucid.sessions.recorder_process import Message, RecorderProcess, configuration
 from lucid.sessions.settings import Settings
 from lucid.sessions.settling import Settler, slug
 from lucid_kit import fault
 from lucid_kit.clock import Clock
 from lucid_kit.logs import bind, get_logger
-from lucid_proof.records import ChunkRecord, Header
+from lucid_proof.records import Header
 
 _DISPLAY_GONE = "display-lost"
 
@@ -53,13 +54,12 @@ class Conductor:
         self._clock = clock
         self._inbox = Inbox(clock)
         self._watch = DesktopWatch(
-            settler.desktops, session.server, clock, settler.backoff, self._desktop_says
+            settler.desktops, session.server, clock, settler.backoff, settler.guard, self._desktop_says
         )
         self._linger: asyncio.Task[None] | None = None
         self._asks = Asks()
-        self._raw = session.raw_bytes
-        self._stored = session.stored_bytes
-        self._configured = self._attaching = self._attached = False
+        self._intake = Intake(session, evidence, settler.ledger, settler.uploader)
+        self._attaching = self._attached = False
         self._was_connected = False
         self._over = False
 
@@ -108,13 +108,10 @@ class Conductor:
 
     async def _recorder_says(self, message: Message) -> None:
         match message.get("is"):
-            case "configured":
-                self._configured = True
-                await self._attach()
             case "attached":
-                await self._admit()
+                await self._admit(int(message["at"]))
             case "sealed":
-                await self._sealed(message)
+                await self._intake.take(message)
             case "paused":
                 await self._mark("pause", Event.PAUSED, message)
             case "resumed":
@@ -133,21 +130,6 @@ class Conductor:
                     if name in message
                 }
                 await self._settler.store.set(self.session.id, figures=figures)
-
-    async def _sealed(self, message: Message) -> None:
-        record = ChunkRecord.from_json(message["record"])
-        self._evidence.add(record)
-        raw = int(message.get("raw", 0))
-        self._raw += raw
-        self._stored += record.size
-        chunk = Chunk(self.session.id, record.index, record.to_json(), raw)
-        # Ends here: the journal has the chunk; start-up reads it there.
-        fault.point("chunk-heard")
-        totals = {"chunks": self._evidence.chunks, "raw_bytes": self._raw, "stored_bytes": self._stored}
-        await self._settler.ledger.acknowledge(chunk, totals)
-        # Ends here: acknowledged and not stored; start-up uploads it.
-        fault.point("chunk-acknowledged")
-        self._settler.uploader.add(chunk)
 
     async def _recorder_failed(self, message: Message) -> None:
         reason = slug(str(message.get("reason") or message.get("code") or "recorder-failed"))
@@ -186,7 +168,7 @@ class Conductor:
             self._was_connected = status.client_connected
             action = "connect" if status.client_connected else "disconnect"
             get_logger().info(f"client.{action}")
-            if self._attached:
+            if self._attached and self.session.state is not State.STOPPING:
                 await self._tell_client(action)
             if self._linger is not None:
                 self._linger.cancel()
@@ -206,23 +188,27 @@ class Conductor:
             await self._cut(slug(reason or "desktop-failed"))
 
     async def _attach(self) -> None:
-        """Once there is a display and the recorder can take it."""
+        """Once there is a display. The recorder's clock starts with `configure`, so that comes now and not
+        before."""
         status = self._watch.latest
-        if self._attaching or not self._configured or status is None or status.display is None:
+        if self._attaching or status is None or status.display is None:
             return
         self._attaching = True
+        seen = await self._settler.head.seen()
+        spool = self._settler.spool / self.session.id
+        await self._recorder.send(
+            configuration(self.session.id, spool, seen, self._session_clock.now_ms(), self._settings)
+        )
         await self._recorder.send({"do": "attach", "display": dict(status.display)})
         self._inbox.later(self._settings.attach_within_s, self._not_attached)
 
-    async def _admit(self) -> None:
+    async def _admit(self, at_ms: int) -> None:
         """The recorder has its first keyframe: from here on everything is seen, so the user may see it
         too."""
         if self.session.state is not State.READY:
             return
         self._attached = True
-        self.session = await self._settler.store.advance(
-            self.session.id, Event.ATTACHED, recording_ms=self._session_clock.now_ms()
-        )
+        self.session = await self._settler.store.advance(self.session.id, Event.ATTACHED, recording_ms=at_ms)
         # Ends here: the gate is shut; start-up tears the desktop down and abandons the session.
         fault.point("session-attached")
         await self._watch.admit()
@@ -263,6 +249,8 @@ class Conductor:
         self.session = await self._settler.store.advance(self.session.id, Event.STOPPED, reason=reason, by=by)
         # Ends here: the session is abandoned at start-up; nobody promised that it closed.
         fault.point("session-stopping")
+        # Nobody may see what comes after the last frame.
+        await self._watch.dismiss()
         await self._recorder.send({"do": "stop"})
         self._inbox.later(self._settings.seal_within_s, self._not_sealed)
 

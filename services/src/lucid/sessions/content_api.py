@@ -140,7 +140,7 @@ async def receipt(session_id: SessionPath, rooms: RoomsIn) -> Response:
     records = await rooms.archive.records(session)
     if not records:
         raise ReceiptMissing(f"Session {session_id} has not begun", session=session_id)
-    data = Receipt.build(rooms.log_key, records[0]).bytes()
+    data = Receipt(records[0], rooms.log_key).bytes()
     return Response(data, media_type="application/json")
 
 

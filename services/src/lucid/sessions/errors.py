@@ -116,3 +116,10 @@ class RecordsDamaged(SystemFault):
 
     code = "LUCID_ERR_5306"
     advice = "Restore records.jsonl of the session's spool from a backup; the log holds the same bytes."
+
+
+class KeyTracesLeft(SystemFault):
+    """A session's key was removed, and traces of its wrapped form may be left in the database's files."""
+
+    code = "LUCID_ERR_5307"
+    advice = "Delete the session again; restarting the service cleans up, too."

@@ -53,6 +53,10 @@ class Desktops(Protocol):
         """Open the gate: the desktop starts, the client sees it."""
         ...
 
+    async def dismiss(self, session: str) -> None:
+        """Send the session's clients away; its desktop stays."""
+        ...
+
     async def remove(self, id: str) -> None:  # noqa: A002
         """Tear it down; nothing is left. Doing it twice is no error."""
         ...

@@ -12,10 +12,13 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lucid.sessions.processes import start_ticks
+from lucid.sessions.settings import Settings
 from lucid_kit.logs import get_logger
+from lucid_proof.records import Seen
 
 Message = dict[str, Any]
 
@@ -121,3 +124,19 @@ class RecorderProcess:
         if not self._exit.done():  # someone else took its status
             self._exit.set_result(-1)
         os.close(self._pidfd)
+
+
+def configuration(session: str, spool: Path, seen: Seen, start_ms: int, settings: Settings) -> Message:
+    """What a recorder has to know first. Its clock shows `start_ms` when it reads this."""
+    return {
+        "do": "configure",
+        "session": session,
+        "spool": str(spool),
+        "seen": seen.to_json(),
+        "start_ms": start_ms,
+        "keyframe_ms": settings.keyframe_ms,
+        "chunk_ms": settings.chunk_ms,
+        "chunk_bytes": settings.chunk_bytes,
+        "fps": settings.fps,
+        "spool_limit": settings.spool_bytes,
+    }

@@ -77,7 +77,20 @@ class Recovery:
                 found = await self.settler.store.find({"id": directory.name})
                 if found and found[0].archived:
                     await asyncio.to_thread(self.archive.clear, directory.name)
-        for state in (State.CLOSED, State.ABANDONED):
-            for session in await self.settler.store.find({"state": state.value}):
-                if not await self.vault.holds(session.id):
-                    await self.settler.store.advance(session.id, Event.DELETED)
+        await self._sweep_keys()
+
+    async def _sweep_keys(self) -> None:
+        """Keys of sessions that never came to be, and deletions that stopped half-way."""
+        keys = set(await self.vault.sessions())
+        known = {session.id: session for session in await self.settler.store.find({})}
+        for orphan in keys - known.keys():
+            await self.vault.destroy(orphan)
+        half_way = [
+            session
+            for session in known.values()
+            if session.id not in keys and session.state in (State.CREATED, State.CLOSED, State.ABANDONED)
+        ]
+        if half_way:
+            await self.vault.rewrite()
+        for session in half_way:
+            await self.settler.store.advance(session.id, Event.DELETED)

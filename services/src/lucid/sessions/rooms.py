@@ -14,6 +14,7 @@ from lucid.sessions.replay import Replay
 from lucid.sessions.service import Sessions
 from lucid.sessions.store import SessionStore
 from lucid.sessions.uploader import Uploader
+from lucid_proof.note import VerifierKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Rooms:
     exporter: Exporter
     replay: Replay
     figures: Figures
-    log_key: str
+    log_key: VerifierKey
 
 
 def _rooms(request: Request) -> Rooms:

@@ -169,7 +169,7 @@ class Sessions:
         """End every live session in order; called when this service is asked to end."""
         asked = [self.ask(id_, "stop", reason=reason, by="") for id_ in list(self._live)]
         await asyncio.gather(*asked, return_exceptions=True)
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._starter.background]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -192,7 +192,7 @@ class Sessions:
             created_ms=self._clock.now_ms(),
             key_commitment=fresh.commitment,
         )
-        await self._store.insert(session, beside=[("session_keys", fresh.document)])
+        await self._store.insert(session)
         # Ends here: a session without a desktop; start-up leaves it to be started or deleted.
         fault.point("session-created")
         get_logger().info("session.created", session_id=id_)

@@ -19,6 +19,9 @@ class Settings(Base):
     documents_url: str = Field(
         default="", description="sqlite:///… or mongodb://…; empty: sessions/sessions.db below data."
     )
+    keys_url: str = Field(
+        default="", description="Wrapped session keys, a database of their own; empty: sessions/keys.db."
+    )
     blobs_url: str = Field(default="", description="file:///… or s3://…; empty: blobs below data.")
     chain_url: str = Field(description="Base URL of lucid_blocks.")
     rdp_url: str = Field(description="Base URL of lucid.rdp.")
@@ -81,7 +84,7 @@ class Settings(Base):
     upload_attempts: int = Field(
         default=8,
         ge=1,
-        description="Attempts for one chunk before it is a dead letter. Faults of the store as a whole don't count.",
+        description="Attempts for one chunk before it is a dead letter. The store's own faults don't count.",
     )
     retry_first_s: float = Field(
         default=0.5,

@@ -14,6 +14,7 @@ from lucid.sessions import processes
 from lucid.sessions.anchorer import Anchorer
 from lucid.sessions.backoff import Backoff
 from lucid.sessions.evidence import Evidence, RecordLog, Signer, as_record
+from lucid.sessions.guard import Guard
 from lucid.sessions.head import Head
 from lucid.sessions.ledger import Ledger
 from lucid.sessions.machine import Event
@@ -45,6 +46,7 @@ class Settler:
     anchorer: Anchorer
     uploader: Uploader
     desktops: Desktops
+    guard: Guard
     spool: Path
     clock: Clock
     backoff: Backoff

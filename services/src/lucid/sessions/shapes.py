@@ -107,11 +107,13 @@ class SessionOut(BaseModel):
             id=session.id, state=session.state, verdict=facts.verdict, name=session.name, owner=session.owner,
             width=session.width, height=session.height, on_failure=session.on_failure, reason=session.reason,
             created_at=rfc3339(session.created_ms), recording_since=moment(session.recording_ms),
-            closed_at=moment(session.closed_ms), host=session.host, port=session.port, username=session.username,
+            closed_at=moment(session.closed_ms), host=session.host, port=session.port,
+            username=session.username,
             chunks_acknowledged=facts.chunks_acknowledged, chunks_stored=facts.chunks[ChunkState.STORED],
             chunks_dead=facts.chunks[ChunkState.DEAD], records=len(facts.records),
             records_anchored=sum(each.state is RecordState.ANCHORED for each in facts.records),
-            bytes_raw=session.raw_bytes, bytes_stored=session.stored_bytes, begin_anchored=facts.begin_anchored,
+            bytes_raw=session.raw_bytes, bytes_stored=session.stored_bytes,
+            begin_anchored=facts.begin_anchored,
             anchored=facts.anchored, anchoring_delay_ms=facts.anchoring_delay_ms, archived=session.archived,
             **more,
         )  # fmt: skip
@@ -152,7 +154,8 @@ class ChunkOut(BaseModel):
         record = chunk.record
         return cls(
             index=chunk.index, size=chunk.size, raw=chunk.raw, sha256=chunk.sha256,
-            begins_at=rfc3339(record["from"]), ends_at=rfc3339(record["to"]), seen_height=record["seen"]["height"],
+            begins_at=rfc3339(record["from"]), ends_at=rfc3339(record["to"]),
+            seen_height=record["seen"]["height"],
             state=chunk.state, attempts=chunk.attempts, fault=chunk.fault,
         )  # fmt: skip
 
@@ -182,7 +185,8 @@ class RecordOut(BaseModel):
     @classmethod
     def of(cls, record: Record) -> Self:
         return cls(
-            seq=record.seq, event=record.event, transaction=record.tx, chunks=record.chunks, at=rfc3339(record.time_ms),
+            seq=record.seq, event=record.event, transaction=record.tx, chunks=record.chunks,
+            at=rfc3339(record.time_ms),
             seen_height=record.seen_height, state=record.state, height=record.height, index=record.index,
             delay_ms=record.delay_ms, fault=record.fault,
         )  # fmt: skip

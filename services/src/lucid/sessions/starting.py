@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from lucid.sessions.clock import SessionClock
 from lucid.sessions.conductor import Conductor
@@ -21,8 +22,11 @@ from lucid_kit.clock import Clock
 from lucid_kit.errors import LucidError
 from lucid_kit.files import make_dirs
 from lucid_kit.logs import get_logger
+from lucid_proof.note import VerifierKey
 from lucid_proof.receipt import Receipt
 from lucid_proof.records import Seen, Transaction
+
+_SETTLE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class Starter:
     settler: Settler
     settings: Settings
     clock: Clock
-    log_key: str
+    log_key: VerifierKey
+    background: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self, session: Session, key: bytes) -> tuple[Conductor, Access]:
         """From `created` to `ready`: the begin record is journalled and was offered to the chain, the gate is
@@ -57,7 +62,7 @@ class Starter:
         evidence = Evidence(session.id, RecordLog(directory / RECORDS), self.settler.signer)
         results = await asyncio.gather(
             self.settler.desktops.create(session.id, session.width, session.height),
-            self._recorder(session, key, clock, newest.seen()),
+            RecorderProcess.spawn(self.recorder_command(), key),
             self._begin(session, evidence, clock, newest.seen()),
             return_exceptions=True,
         )
@@ -99,26 +104,6 @@ class Starter:
         await self.settler.anchorer.add(as_record(begin), within_s=self.settings.submit_within_s)
         return begin
 
-    async def _recorder(
-        self, session: Session, key: bytes, clock: SessionClock, seen: Seen
-    ) -> RecorderProcess:
-        recorder = await RecorderProcess.spawn(self.recorder_command(), key)
-        await recorder.send(
-            {
-                "do": "configure",
-                "session": session.id,
-                "spool": str(self.settler.spool / session.id),
-                "seen": {"height": seen.height, "hash": seen.hash.hex()},
-                "start_ms": clock.now_ms(),
-                "keyframe_ms": self.settings.keyframe_ms,
-                "chunk_ms": self.settings.chunk_ms,
-                "chunk_bytes": self.settings.chunk_bytes,
-                "fps": self.settings.fps,
-                "spool_limit": self.settings.spool_bytes,
-            }
-        )
-        return recorder
-
     def recorder_command(self) -> Sequence[str]:
         return self.settings.recorder_command or (sys.executable, "-m", "lucid.recorder")
 
@@ -126,14 +111,22 @@ class Starter:
         get_logger().error("session.not-started", error=str(failed[0]))
         if isinstance(recorder, RecorderProcess):
             await recorder.close()
-        await self.settler.remove_desktop(session)
-        await self.settler.until_settled(session.id, "abandoned", _why(failed[0]))
+        settled = self._beside(self.settler.until_settled(session.id, "abandoned", _why(failed[0])))
+        # There may be a desktop that nobody told us of. It is removed, even if its server is away for long.
+        self._beside(self.settler.remove_desktop(session))
+        await asyncio.wait({settled}, timeout=_SETTLE_S)
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+        return task
 
 
 def _why(error: BaseException) -> str:
     return f"not-started-{error.code}" if isinstance(error, LucidError) else "not-started"
 
 
-def _access(desktop: Desktop, begin: Transaction, log_key: str) -> Access:
-    receipt = Receipt.build(log_key, begin).bytes().decode("utf-8")
+def _access(desktop: Desktop, begin: Transaction, log_key: VerifierKey) -> Access:
+    receipt = Receipt(begin, log_key).bytes().decode("utf-8")
     return Access(desktop.session, desktop.host, desktop.port, desktop.username, desktop.password, receipt)

@@ -5,7 +5,8 @@ Every change of state is one transaction: compare-and-swap on the session's revi
 Events are appended and read; nothing here changes or removes one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from lucid.sessions.errors import SessionMissing, WrongState
 from lucid.sessions.machine import Event
 from lucid.sessions.models import FINAL, Document, Session, State
 from lucid_kit.clock import Clock
-from lucid_kit.documents import Collection, Documents, Index
+from lucid_kit.documents import Collection, Documents, Index, TransactionConflict
 
 SESSIONS = Collection(
     "sessions",
@@ -38,11 +39,9 @@ class SessionStore:
     async def ensure(self) -> None:
         await self._documents.ensure(SESSIONS, EVENTS, FACTS)
 
-    async def insert(self, session: Session, *, beside: Sequence[tuple[str, Document]] = ()) -> None:
-        """Store a new session, its first event, and documents of other collections, all or nothing."""
+    async def insert(self, session: Session) -> None:
+        """Store a new session and its first event, all or nothing."""
         async with self._documents.transaction() as documents:
-            for collection, document in beside:
-                await documents.insert(collection, document)
             await documents.insert(SESSIONS.name, session.to_document())
             await documents.insert(EVENTS.name, self._event(session, "created", session.owner))
 
@@ -94,13 +93,14 @@ class SessionStore:
                 changes["reason"] = reason
             then = replace(now, state=state, revision=now.revision + 1, **changes)
             written = {**changes, "state": state.value, "revision": then.revision}
-            async with self._documents.transaction() as documents:
-                expect = {"revision": now.revision, "state": now.state.value}
-                swapped = await documents.update(SESSIONS.name, id, written, expect=expect)
+            with suppress(TransactionConflict):
+                async with self._documents.transaction() as documents:
+                    expect = {"revision": now.revision, "state": now.state.value}
+                    swapped = await documents.update(SESSIONS.name, id, written, expect=expect)
+                    if swapped is not None:
+                        await documents.insert(EVENTS.name, self._event(then, event.value, by))
                 if swapped is not None:
-                    await documents.insert(EVENTS.name, self._event(then, event.value, by))
-            if swapped is not None:
-                return Session.of(swapped)
+                    return Session.of(swapped)
         raise WrongState(f"Session {id} changes too quickly", state=now.state.value)
 
     async def set(self, id: str, **changes: Any) -> Session:  # noqa: A002

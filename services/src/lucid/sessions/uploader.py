@@ -18,9 +18,9 @@ from lucid.sessions.errors import ChunkDamaged, ChunkLost
 from lucid.sessions.ledger import Ledger
 from lucid.sessions.models import Chunk, ChunkState
 from lucid_kit import fault
-from lucid_kit.blobs import BlobMissing, Blobs, StoreFull, StoreReadOnly, StoreUnavailable
+from lucid_kit.blobs import BlobMissing, Blobs
 from lucid_kit.clock import Clock
-from lucid_kit.errors import LucidError
+from lucid_kit.errors import LucidError, StoreFull, StoreReadOnly, StoreUnavailable
 from lucid_kit.logs import bind, get_logger
 from lucid_proof.domains import digest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, Self
 import httpx
 
 from lucid_kit.clock import Clock, SystemClock
+from lucid_kit.errors import LucidError
 from lucid_tron.client.errors import CallReverted, MalformedAnswer
 from lucid_tron.client.models import (
     BlockRef,
@@ -197,6 +199,22 @@ class TronClient:
         in_solid = any(answer for _, answer in solid)
         return Presence(in_solid or any(answer for _, answer in (*anywhere, *mined)), in_solid)
 
+    async def gone(self, txid: bytes, expiration_ms: int) -> bool:
+        """Whether a transaction can never be mined any more, so that its payment may be signed anew.
+
+        True only when a quorum of nodes each say that their own solid head is past the expiration and that
+        they know nothing of it, and no node says that it knows it. A node checks the expiration against the
+        block before, so nothing after such a head can hold it. Silence is never taken for an answer.
+        """
+        answers = await asyncio.gather(
+            *(_outlived(node, txid, expiration_ms) for node in self.pool.nodes), return_exceptions=True
+        )
+        known = [answer for answer in answers if isinstance(answer, bool)]
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, LucidError):
+                raise answer
+        return all(known) and len(known) >= self.pool.quorum
+
     # --- accounts and contracts ---
 
     async def balance_agreed(self, address: Address) -> int:
@@ -251,6 +269,22 @@ class TronClient:
             lambda answer: _read_call(answer).output.hex(),
         )
         return bytes.fromhex(found)
+
+
+async def _outlived(node: Node, txid: bytes, expiration_ms: int) -> bool | None:
+    """What one node says: True past and unknown, False known, None not past yet."""
+    ask = {"value": txid.hex()}
+    solid = BlockRef.read(await node.call("/walletsolidity/getnowblock", {}))
+    if solid.timestamp_ms <= expiration_ms:
+        return None
+    for path in (
+        "/wallet/gettransactionbyid",
+        "/wallet/gettransactioninfobyid",
+        "/walletsolidity/gettransactionbyid",
+    ):
+        if await node.call(path, ask):
+            return False
+    return True
 
 
 def _call_body(owner: Address, contract: Address, signature: str, arguments: bytes) -> Answer:

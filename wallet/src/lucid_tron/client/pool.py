@@ -51,6 +51,16 @@ class NodePool:
         self._chance = chance or random.Random()
 
     @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every node, for questions that one node must answer in one piece."""
+        return tuple(self._nodes)
+
+    @property
+    def quorum(self) -> int:
+        """How many nodes must agree."""
+        return self._quorum
+
+    @property
     def health(self) -> list[Health]:
         """How each node is doing."""
         return [node.health for node in self._nodes]

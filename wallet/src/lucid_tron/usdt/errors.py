@@ -50,3 +50,10 @@ class NotPaid(DomainError):
 
     code = "LUCID_ERR_4716"
     advice = "Look at the transaction; it is kept as failed, and the payout goes back to pending by hand."
+
+
+class UnclearPayment(NotPaid):
+    """A mined transaction succeeded and moved something else than it was meant to."""
+
+    code = "LUCID_ERR_4717"
+    advice = "Payouts are stopped: look at the transaction before anything is paid again."

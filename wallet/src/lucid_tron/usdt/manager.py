@@ -189,18 +189,20 @@ class UsdtManager:
 
     # --- judging ---
 
-    async def paid(self, txid: bytes, sender: Address, recipient: Address) -> Transfer | None:
+    async def paid(self, txid: bytes, sender: Address, recipient: Address, amount: int) -> Transfer | None:
         """What a transfer brought its recipient, once it is solid; None before.
 
         Raises
         ------
         NotPaid
-            If it was mined and moved nothing.
+            If it was mined and failed.
+        UnclearPayment
+            If it succeeded and moved something else.
         NodesDisagree, TooFewNodes
             If that cannot be said now.
         """
         receipt = await self._client.receipt_agreed(txid)
-        return None if receipt is None else paid_by(receipt, self.token, sender, recipient)
+        return None if receipt is None else paid_by(receipt, self.token, sender, recipient, amount)
 
     async def _read(self, signature: str, *values: Any, kind: str = "uint256") -> Any:
         arguments = abi.encode_call(signature, *values)[4:]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lucid_tron.client.models import Receipt
 from lucid_tron.codec.address import Address
 from lucid_tron.keys.signing import keccak256
-from lucid_tron.usdt.errors import NotPaid
+from lucid_tron.usdt.errors import NotPaid, UnclearPayment
 
 TRANSFER_TOPIC = keccak256(b"Transfer(address,address,uint256)")
 
@@ -43,26 +43,37 @@ def transfers_in(receipt: Receipt, token: Address) -> list[Transfer]:
     return found
 
 
-def paid_by(receipt: Receipt, token: Address, sender: Address, recipient: Address) -> Transfer:
-    """The one transfer from `sender` to `recipient` that a transaction made.
+def paid_by(receipt: Receipt, token: Address, sender: Address, recipient: Address, amount: int) -> Transfer:
+    """The one transfer from `sender` to `recipient`, of at most `amount`, that a transaction made.
 
     Raises
     ------
     NotPaid
-        If it failed, made none, or made several (then a person must look).
+        If it failed: it moved nothing and never will.
+    UnclearPayment
+        If it succeeded without exactly one such transfer. Then a person must look, for something may have
+        been paid.
     """
+    facts = {
+        "txid": receipt.txid.hex(),
+        "result": receipt.result,
+        "message": receipt.message,
+        "energy_used": receipt.energy_used,
+        "fee_sun": receipt.fee,
+    }
+    if not receipt.succeeded:
+        raise NotPaid(
+            f"Transaction {receipt.txid.hex()} failed: {receipt.result or receipt.message}", **facts
+        )
     matching = [
         transfer
         for transfer in transfers_in(receipt, token)
-        if (transfer.sender, transfer.recipient) == (sender, recipient) and transfer.amount > 0
+        if (transfer.sender, transfer.recipient) == (sender, recipient)
     ]
-    if len(matching) != 1:
-        raise NotPaid(
-            f"Transaction {receipt.txid.hex()} made {len(matching)} transfers to {recipient}, not one",
-            txid=receipt.txid.hex(),
-            result=receipt.result,
-            message=receipt.message,
-            energy_used=receipt.energy_used,
-            fee_sun=receipt.fee,
+    if len(matching) != 1 or not 0 < matching[0].amount <= amount:
+        raise UnclearPayment(
+            f"Transaction {receipt.txid.hex()} succeeded with {[t.amount for t in matching]} to {recipient}"
+            f" instead of one transfer of up to {amount}",
+            **facts,
         )
     return matching[0]

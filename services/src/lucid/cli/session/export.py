@@ -66,14 +66,13 @@ def export(context: Context, session_id: str, output: Path, trust_file: Path | N
         "file": str(output),
         "bytes": output.stat().st_size,
         "fetched": fetched,
-        "verdict": report.verdict.value,
+        "verdict": report.verdict.word,
         "session": session_id,
         "chunks": report.chunks,
     }
     context.out.result(
         document,
-        f"{output}: {report.verdict.value.replace('_', ' ')}, {report.chunks} chunks,"
-        f" {size(output.stat().st_size)}.",
+        f"{output}: {report.verdict.word}, {report.chunks} chunks, {size(output.stat().st_size)}.",
         f"Anyone can check it: lucid-verify {output} --trust {trust_file or context.layout.trust}",
     )
 

@@ -1,0 +1,166 @@
+"""Where payouts are kept, and the only way to change one: with its ledger entry, by compare-and-swap."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from lucid_kit.clock import Clock
+from lucid_kit.documents import Collection, Documents, DuplicateKey, Index, TransactionConflict
+from lucid_tron.payouts import ledger
+from lucid_tron.payouts.errors import OverEpochCap, PayoutConflict, PayoutNotFound, PayoutsHalted, WrongState
+from lucid_tron.payouts.models import OPEN, Payout, PayoutPolicy, State
+
+PAYOUTS = Collection("payouts", Index("state"), Index("epoch"))
+EPOCHS = Collection("payout_epochs")
+HALT = Collection("payout_halt")
+_ATTEMPTS = 50
+T = TypeVar("T")
+
+
+class Book:
+    """Payouts with their ledger. Every public method is one transaction."""
+
+    collections = (PAYOUTS, EPOCHS, HALT, ledger.LEDGER)
+
+    def __init__(self, documents: Documents, clock: Clock) -> None:
+        self.documents = documents
+        self._clock = clock
+
+    async def get(self, payout_id: str) -> Payout:
+        """A payout.
+
+        Raises
+        ------
+        PayoutNotFound
+            If there is none with the id.
+        """
+        document = await self.documents.get(PAYOUTS.name, payout_id)
+        if document is None:
+            raise PayoutNotFound(f"There is no payout {payout_id[:80]!r}")
+        return Payout.from_document(document)
+
+    async def having(self, states: Sequence[State] = OPEN, limit: int | None = None) -> list[Payout]:
+        """Payouts in these states, by id."""
+        where = {"state": {"$in": list(states)}}
+        found = await self.documents.find(PAYOUTS.name, where, sort=[("id", 1)], limit=limit)
+        return [Payout.from_document(document) for document in found]
+
+    async def add(self, payout: Payout, policy: PayoutPolicy) -> Payout:
+        """Store a new payout within its epoch's cap; give back the stored one if it exists.
+
+        Raises
+        ------
+        PayoutConflict
+            If one with this id says something else.
+        OverEpochCap
+            If it is above a cap; nothing is stored.
+        """
+
+        async def change(inside: Documents) -> Payout:
+            stored = await inside.get(PAYOUTS.name, payout.id)
+            if stored is not None:
+                known = Payout.from_document(stored)
+                if not known.says_the_same(payout):
+                    raise PayoutConflict(f"Payout {payout.id} exists for {known.amount} to {known.recipient}")
+                return known
+            await self._count(inside, payout, policy)
+            await inside.insert(PAYOUTS.name, payout.to_document())
+            facts = {"epoch": payout.epoch, "recipient": str(payout.recipient), "amount": payout.amount}
+            await self._tell(inside, "intent", payout, facts | {"by": payout.submitted_by})
+            return payout
+
+        return await self._atomically(change)
+
+    async def _count(self, inside: Documents, payout: Payout, policy: PayoutPolicy) -> None:
+        key = str(payout.epoch)
+        found = await inside.get(EPOCHS.name, key)
+        total = (int(found["submitted"]) if found else 0) + payout.amount
+        if payout.amount > policy.per_payout or total > policy.per_epoch:
+            raise OverEpochCap(
+                f"{payout.id} ({payout.amount}) is above {policy.per_payout}, or makes {total} in epoch {key}"
+                f" where {policy.per_epoch} are allowed"
+            )
+        if found is None:
+            await inside.insert(EPOCHS.name, {"id": key, "submitted": total})
+        else:
+            await inside.update(EPOCHS.name, key, {"submitted": total})
+
+    async def move(self, payout: Payout, state: State, facts: Mapping[str, Any], **changes: Any) -> Payout:
+        """Change a payout and tell it in the ledger.
+
+        Raises
+        ------
+        WrongState
+            If it was changed since it was read: read it again.
+        """
+        moved = replace(payout, state=state, version=payout.version + 1, **{"reason": None} | changes)
+
+        async def change(inside: Documents) -> Payout:
+            expect = {"version": payout.version, "state": payout.state}
+            if not await inside.replace(PAYOUTS.name, moved.to_document(), expect=expect):
+                raise WrongState(f"Payout {payout.id} is no longer {payout.state} (version {payout.version})")
+            await self._tell(inside, state, moved, {"from": payout.state, **facts})
+            return moved
+
+        return await self._atomically(change)
+
+    async def explain(self, payout: Payout, reason: str) -> None:
+        """Say why a payout waits. Not a change of it, so not in the ledger."""
+        if payout.reason != reason:
+            expect = {"version": payout.version}
+            await self.documents.update(PAYOUTS.name, payout.id, {"reason": reason[:500]}, expect=expect)
+
+    async def record(self, kind: str, facts: Mapping[str, Any]) -> None:
+        """An entry of the ledger that is about no payout: funding, a halt, a resumption."""
+
+        async def change(inside: Documents) -> None:
+            await ledger.append(inside, kind, None, facts, self._clock.now_ms())
+
+        await self._atomically(change)
+
+    async def halt(self, reason: str, facts: Mapping[str, Any]) -> None:
+        """Stop all payouts until somebody resumes them."""
+
+        async def change(inside: Documents) -> None:
+            if await inside.get(HALT.name, "halt") is None:
+                await inside.insert(HALT.name, {"id": "halt", "reason": reason, "facts": dict(facts)})
+                await ledger.append(inside, "halted", None, {"reason": reason, **facts}, self._clock.now_ms())
+
+        await self._atomically(change)
+
+    async def resume(self, who: str, why: str) -> None:
+        """Let payouts go on, on a person's word."""
+
+        async def change(inside: Documents) -> None:
+            if await inside.delete(HALT.name, "halt"):
+                await ledger.append(inside, "resumed", None, {"by": who, "why": why}, self._clock.now_ms())
+
+        await self._atomically(change)
+
+    async def require_running(self) -> None:
+        """Check that payouts are not stopped.
+
+        Raises
+        ------
+        PayoutsHalted
+            With the reason.
+        """
+        found = await self.documents.get(HALT.name, "halt")
+        if found is not None:
+            raise PayoutsHalted(found["reason"], **found["facts"])
+
+    async def _tell(self, inside: Documents, kind: str, payout: Payout, facts: Mapping[str, Any]) -> None:
+        await ledger.append(inside, kind, payout.id, facts, self._clock.now_ms())
+
+    async def _atomically(self, change: Callable[[Documents], Awaitable[T]]) -> T:
+        """Run a change in a transaction, again if another's came between."""
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                async with self.documents.transaction() as inside:
+                    return await change(inside)
+            except (DuplicateKey, TransactionConflict):
+                continue
+        async with self.documents.transaction() as inside:
+            return await change(inside)

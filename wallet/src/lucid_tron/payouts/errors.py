@@ -1,0 +1,60 @@
+"""Why a payout does not go on."""
+
+from lucid_kit.errors import DomainError, LimitExceeded, NotFound, SystemFault, ValidationFailed
+
+
+class InvalidPayout(ValidationFailed):
+    """A payout is not of the form it must have."""
+
+    code = "LUCID_ERR_1770"
+    advice = "Correct the id (1 to 64 of a–z, A–Z, 0–9, _ - .), the recipient or the amount."
+
+
+class PayoutNotFound(NotFound):
+    """There is no payout with that id."""
+
+    code = "LUCID_ERR_1771"
+    advice = "List the payouts to see their ids."
+
+
+class PayoutConflict(DomainError):
+    """A payout with this id exists and says something else."""
+
+    code = "LUCID_ERR_4770"
+    advice = "An id stands for one payment for ever: compare the two, and use a new id for a new payment."
+
+
+class WrongState(DomainError):
+    """A payout in this state does not allow that."""
+
+    code = "LUCID_ERR_4771"
+    advice = "Read the payout again; what was sent cannot be cancelled, and what failed must be retried."
+
+
+class SecondPersonNeeded(DomainError):
+    """The same person cannot approve twice, nor approve a large payout of their own."""
+
+    code = "LUCID_ERR_4772"
+    advice = "Ask another person to approve it."
+
+
+class OverEpochCap(LimitExceeded):
+    """The epoch's cap forbids this payout."""
+
+    code = "LUCID_ERR_3770"
+    advice = "Check the statement; if it is right, two people raise the cap in the policy."
+
+
+class PayoutsHalted(SystemFault):
+    """Payouts are stopped because the books do not balance."""
+
+    code = "LUCID_ERR_5770"
+    status = 503
+    advice = "Find the difference with the runbook of reconciliation, then resume by hand."
+
+
+class LedgerBroken(SystemFault):
+    """The ledger was altered: an entry does not follow from the one before it."""
+
+    code = "LUCID_ERR_5771"
+    advice = "Stop. Restore the database from a backup whose ledger verifies, then reconcile with the chain."

@@ -1,0 +1,205 @@
+"""The payout processor: takes each payout one step further, as often as it is asked.
+
+It may be killed between any two lines and started again; it may run twice at once. What it does next follows
+from what is stored and from the chain, never from memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lucid_kit import fault
+from lucid_kit.errors import DomainError, LimitExceeded, Unavailable
+from lucid_tron.client.client import TronClient
+from lucid_tron.codec.address import Address
+from lucid_tron.payouts.book import Book
+from lucid_tron.payouts.errors import InvalidPayout, PayoutsHalted, SecondPersonNeeded, WrongState
+from lucid_tron.payouts.models import OPEN, Attempt, Payout, PayoutPolicy, State
+from lucid_tron.usdt.errors import NotPaid, UnclearPayment
+from lucid_tron.usdt.manager import UsdtManager
+from lucid_tron.wallets.service import Wallets
+
+
+class PayoutProcessor:
+    """Pays from one hot wallet."""
+
+    def __init__(
+        self,
+        book: Book,
+        wallets: Wallets,
+        wallet_id: str,
+        hot: Address,
+        usdt: UsdtManager,
+        client: TronClient,
+        policy: PayoutPolicy,
+    ) -> None:
+        self.book = book
+        self._wallets = wallets
+        self._wallet_id = wallet_id
+        self._hot = hot
+        self._usdt = usdt
+        self._client = client
+        self._policy = policy
+
+    # --- what people and services ask ---
+
+    async def submit(self, id_: str, epoch: int, recipient: str, amount: int, who: str) -> Payout:
+        """Ask for a payment. Asking again with the same words gives the same payout.
+
+        Raises
+        ------
+        InvalidPayout, PayoutConflict, OverEpochCap
+            If it is malformed, contradicts a payout of this id, or is above a cap.
+        """
+        payout = Payout.read(id_, epoch, recipient, amount, who)
+        if payout.recipient in (self._hot, self._usdt.token):
+            raise InvalidPayout(f"{recipient} cannot be paid: it is the wallet or the token itself")
+        return await self.book.add(payout, self._policy)
+
+    async def approve(self, payout_id: str, who: str) -> Payout:
+        """Approve a payment; large ones need two people who did not submit it.
+
+        Raises
+        ------
+        SecondPersonNeeded
+            If this person approved already, or submitted a large payout.
+        WrongState
+            If it is no longer an intent.
+        """
+        payout = await self.book.get(payout_id)
+        if payout.state != "intent":
+            raise WrongState(f"Payout {payout_id} is {payout.state}")
+        large = payout.amount > self._policy.two_person_above
+        if who in payout.approvals or (large and who == payout.submitted_by):
+            raise SecondPersonNeeded(f"{who!r} cannot approve {payout_id} (again)")
+        approvals = (*payout.approvals, who)
+        state: State = "approved" if len(approvals) >= (2 if large else 1) else "intent"
+        return await self.book.move(payout, state, {"approved_by": who}, approvals=approvals)
+
+    async def cancel(self, payout_id: str, who: str) -> Payout:
+        """Give a payment up, as long as its bytes have not left this machine.
+
+        Raises
+        ------
+        WrongState
+            If they may have.
+        """
+        payout = await self.book.get(payout_id)
+        if payout.state not in ("intent", "approved", "signed", "failed"):
+            raise WrongState(f"Payout {payout_id} is {payout.state} and cannot be cancelled")
+        kept = payout.without_bytes() if payout.attempts else payout
+        return await self.book.move(payout, "cancelled", {"by": who}, attempts=kept.attempts)
+
+    async def retry(self, payout_id: str, who: str) -> Payout:
+        """Let a failed payment be tried anew: it was mined, moved nothing, and can move nothing later.
+
+        Raises
+        ------
+        WrongState
+            If it has not failed.
+        """
+        payout = await self.book.get(payout_id)
+        if payout.state != "failed":
+            raise WrongState(f"Payout {payout_id} is {payout.state}, not failed")
+        return await self.book.move(payout, "approved", {"retried_by": who})
+
+    # --- what drives it on ---
+
+    async def run_once(self, limit: int | None = None) -> dict[str, str]:
+        """Take every open payout one step further; id → the state it is in, or why it waits.
+
+        Raises
+        ------
+        PayoutsHalted
+            If payouts are stopped.
+        """
+        await self.book.require_running()
+        result: dict[str, str] = {}
+        for payout in await self.book.having(OPEN, limit):
+            try:
+                result[payout.id] = (await self.step(payout)).state
+            except PayoutsHalted:
+                raise
+            except (DomainError, LimitExceeded, Unavailable) as error:
+                # Expected: no funds, paused, over a cap, nodes away or at odds. It waits, with its reason.
+                await self.book.explain(payout, str(error))
+                result[payout.id] = f"{payout.state}: {error}"
+        return result
+
+    async def step(self, payout: Payout) -> Payout:
+        """Take one payout one step further.
+
+        Raises
+        ------
+        LucidError
+            If it cannot go on now; nothing has changed then.
+        """
+        match payout.state:
+            case "approved":
+                return await self._sign(payout)
+            case "signed":
+                return await self._release(payout)
+            case "broadcast":
+                return await self._follow(payout)
+            case "solid":
+                return await self._settle(payout)
+        return payout
+
+    async def _sign(self, payout: Payout) -> Payout:
+        await self.book.require_running()
+        prepared = await self._usdt.prepare_transfer(
+            self._hot,
+            payout.recipient,
+            payout.amount,
+            memo=payout.id.encode(),
+            lifetime_ms=self._policy.lifetime_ms,
+        )
+        raw = prepared.raw
+        signed = await self._wallets.sign(self._wallet_id, raw, now_ms=raw.timestamp)
+        fault.point("payout-signed")
+        # Ends here: the bytes are nowhere but in lost memory. It is approved still and will be signed anew.
+        attempt = Attempt.of(signed, raw.expiration)
+        facts = {"txid": attempt.txid, "expiration_ms": attempt.expiration_ms, "fee_limit": raw.fee_limit}
+        return await self.book.move(payout, "signed", facts, attempts=(*payout.attempts, attempt))
+
+    async def _release(self, payout: Payout) -> Payout:
+        await self.book.require_running()
+        fault.point("payout-stored")
+        # Ends here: the bytes are stored and were not sent; the next run sends them.
+        released = await self.book.move(payout, "broadcast", {"txid": payout.attempt.txid})
+        fault.point("payout-released")
+        # Ends here: it is `broadcast` though nothing was sent; the next run sends the same bytes.
+        await self._client.broadcast(released.attempt.signed)
+        fault.point("payout-sent")
+        # Ends here: it was sent; the next run finds it on the chain, or sends the same bytes again.
+        return released
+
+    async def _follow(self, payout: Payout) -> Payout:
+        attempt = payout.attempt
+        txid = bytes.fromhex(attempt.txid)
+        told: dict[str, str | int | bool] = {"txid": attempt.txid}
+        try:
+            transfer = await self._usdt.paid(txid, self._hot, payout.recipient, payout.amount)
+        except UnclearPayment as error:
+            await self.book.halt(f"Payout {payout.id}: {error.detail}", told)
+            raise
+        except NotPaid as error:
+            told["why"] = error.detail
+            return await self.book.move(payout.without_bytes(), "failed", told, reason=error.detail)
+        if transfer is not None:
+            told |= {"block": transfer.block_number, "credited": transfer.amount}
+            return await self.book.move(
+                payout, "solid", told, credited=transfer.amount, block_number=transfer.block_number
+            )
+        if await self._client.gone(txid, attempt.expiration_ms):
+            # These bytes can never be mined: every later block is newer than they may be.
+            told["expired"] = True
+            return await self.book.move(payout.without_bytes(), "approved", told)
+        await self._client.broadcast(attempt.signed)
+        return payout
+
+    async def _settle(self, payout: Payout) -> Payout:
+        fault.point("payout-solid")
+        # Ends here: it is solid and not in the books; the next run settles it.
+        facts = {"txid": payout.attempt.txid, "amount": payout.amount, "credited": payout.credited}
+        return await self.book.move(replace(payout.without_bytes(), reason=None), "settled", facts)
