@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from devnet_chain import Chain, Person
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from router_chain import EPOCH_S, OPERATOR, OWNER, PAUSER, Router, payout_id, rich_people, router_on
@@ -14,7 +14,7 @@ PEOPLE = [Person(f"recipient {number}") for number in range(4)]
 STRANGER = Person("stranger")
 NAMES = st.integers(0, 11)
 PAYOUT = st.tuples(NAMES, st.sampled_from(PEOPLE), st.integers(0, 1_900))
-FUNDS = 12_000
+FUNDS = 60_000
 FEE_POINTS = 19
 
 
@@ -65,6 +65,12 @@ class RouterMachine(RuleBasedStateMachine):
         if expected:
             self.paid |= {name: (person, amount) for name, person, amount in payouts}
             self.spent[epoch] = self.spent.get(epoch, 0) + sum(amount for _, _, amount in payouts)
+
+    @rule(rows=st.lists(st.tuples(st.sampled_from(PEOPLE), st.integers(500, 1_500)), min_size=1, max_size=3))
+    def pay_fresh_ids(self, rows: list[tuple[Person, int]]) -> None:
+        """Mostly good batches, so that caps, fees and funds decide."""
+        first = 100 + len(self.paid)
+        self.pay([(first + place, person, amount) for place, (person, amount) in enumerate(rows)], OPERATOR)
 
     @rule(most=st.integers(0, 2_000), epoch=st.integers(0, 8_000))
     def set_caps(self, most: int, epoch: int) -> None:
@@ -127,7 +133,7 @@ class RouterMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_marked_paid_is_what_was_paid(self) -> None:
-        for name in range(12):
+        for name in {*range(12), *self.paid, 100 + len(self.paid)}:
             assert self.router.is_paid(name) == (name in self.paid)
 
     @invariant()
@@ -140,6 +146,7 @@ TestRouter = RouterMachine.TestCase
 TestRouter.settings = settings(
     max_examples=20,
     stateful_step_count=20,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a failing run is short enough to read as it is
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
