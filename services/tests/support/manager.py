@@ -103,6 +103,8 @@ class Manager:
     def kill(self) -> None:
         """kill -9."""
         assert self._process is not None
+        assert self._http is not None
+        self._http.close()
         self._process.kill()
         self._process.wait()
 
