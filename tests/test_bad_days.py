@@ -1,4 +1,4 @@
-"""Processes are killed in mid-session: nothing acknowledged is lost, nothing anchored twice, and it says so."""
+"""Processes die in mid-session: nothing acknowledged is lost, nothing anchored twice, and it says so."""
 
 import json
 import os

@@ -198,6 +198,7 @@ def test_without_its_service_the_recorder_keeps_what_it_has_and_ends(
         b'{"do":"configure"}\n',
         b'{"do":"configure","session":"x"}\n',
         b'{"do":"seen"}\n',
+        b'{"do":"seen","height":9,"hash":"' + b"ab" * 32 + b'","time":"soon"}\n',
         b"\xff\xfe\n",
         b"x" * 200_000,
     ],

@@ -189,9 +189,9 @@ def test_a_chunk_names_the_newest_block_that_was_known(
     recorder = start()
     recorder.attach(x_server)
     recorder.cut()
-    recorder.say("seen", height=9, hash="cd" * 32)
+    recorder.say("seen", height=9, hash="cd" * 32, time=0)
     recorder.cut()
-    recorder.say("seen", height=4, hash="ef" * 32)  # older than what is known: ignored
+    recorder.say("seen", height=4, hash="ef" * 32, time=0)  # older than what is known: ignored
     recorder.stop()
     heights = [line["record"]["seen"]["height"] for line in recorder.sealed()]
     assert heights == [3, 9, 9]
@@ -215,3 +215,19 @@ def test_statistics_come_at_the_end(x_server: XServer, start: Start) -> None:
     assert stats["stored"] == sum(line["record"]["size"] for line in recorder.sealed())
     assert stats["raw"] == sum(line["raw"] for line in recorder.sealed())
     assert 0 < stats["rss"] < 1 << 27
+
+
+def test_no_chunk_that_names_a_block_ends_before_it_when_the_chains_clock_is_set_forward(
+    x_server: XServer, painter: Painter, start: Start
+) -> None:
+    recorder = start()
+    recorder.attach(x_server)
+    later = START + 3_600_000
+    recorder.say("seen", height=9, hash="cd" * 32, time=later)
+    recorder.cut()
+    recorder.stop()
+    records = [line["record"] for line in recorder.sealed()]
+    assert records[0]["seen"]["height"] == 3
+    assert records[0]["to"] < later
+    assert all(record["to"] >= later for record in records if record["seen"]["height"] == 9)
+    assert all(one["to"] == next_["from"] for one, next_ in itertools.pairwise(records))
