@@ -19,6 +19,8 @@ from lucid_tron.sending.atomic import atomically
 from lucid_tron.sending.attempt import Attempt
 
 ORDERS = Collection("orders", Index("state"), Index("subject", "state"))
+TXIDS = Collection("order_transactions")
+"""Which order each signed transaction stands for."""
 OrderState = Literal["approved", "signed", "broadcast", "solid", "settled", "failed", "cancelled"]
 OPEN: tuple[OrderState, ...] = ("approved", "signed", "broadcast", "solid")
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,96}")
@@ -50,6 +52,13 @@ class OrderMoved(DomainError):
 
     code = "LUCID_ERR_4781"
     advice = "Read the order again; what was sent cannot be cancelled."
+
+
+class SameTransaction(DomainError):
+    """Another order was signed as exactly this transaction; sent once, it could not stand for both."""
+
+    code = "LUCID_ERR_4788"
+    advice = "Nothing to do: the order is signed again in the next round, at another moment."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +112,7 @@ class Order:
 class OrderBook:
     """Orders with their ledger. Every public method is one transaction."""
 
-    collections = (ORDERS, ledger.LEDGER)
+    collections = (ORDERS, TXIDS, ledger.LEDGER)
 
     def __init__(self, documents: Documents, clock: Clock) -> None:
         self.documents = documents
@@ -177,10 +186,17 @@ class OrderBook:
         ------
         OrderMoved
             If it was changed since it was read: read it again.
+        SameTransaction
+            If it was signed as a transaction that stands for another order.
         """
         moved = replace(order, state=state, version=order.version + 1, **{"reason": None} | changes)
 
         async def change(inside: Documents) -> Order:
+            if state == "signed":
+                known = await inside.get(TXIDS.name, moved.attempt.txid)
+                if known is not None:
+                    raise SameTransaction(f"Order {known['order']} is the same transaction as {order.id}")
+                await inside.insert(TXIDS.name, {"id": moved.attempt.txid, "order": order.id})
             expect = {"version": order.version, "state": order.state}
             if not await inside.replace(ORDERS.name, moved.to_document(), expect=expect):
                 raise OrderMoved(f"Order {order.id} is no longer {order.state} (version {order.version})")

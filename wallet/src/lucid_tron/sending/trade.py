@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, Literal
 
 from lucid_kit.errors import DomainError, LimitExceeded, Unavailable
@@ -13,8 +14,18 @@ from lucid_tron.sending.orders import OPEN, Order, OrderBook
 from lucid_tron.sending.transmitter import Arrival, Signer, Transmitter
 from lucid_tron.usdt.errors import NotPaid, UnclearPayment
 
-LIFETIME_MS = 120_000
+_LIFETIME_MS, _SPREAD_MS = 120_000, 30_000
 _MOST_ATTEMPTS = 5
+
+
+def lifetime_ms(order: Order) -> int:
+    """How long the next transaction of an order lives.
+
+    Equal operations of one moment would be one and the same transaction, since nothing else in it is
+    theirs; a few seconds more or less, drawn from the order's id, make them two.
+    """
+    drawn = sha256(f"{order.id}/{len(order.attempts)}".encode()).digest()
+    return _LIFETIME_MS + int.from_bytes(drawn[:8], "big") % _SPREAD_MS
 
 
 class OrderTrade(ABC):
