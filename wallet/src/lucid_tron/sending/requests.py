@@ -12,7 +12,7 @@ from lucid_tron.codec.address import Address
 from lucid_tron.codec.contracts import TransferContract
 from lucid_tron.codec.transaction import RawTransaction
 from lucid_tron.sending.orders import InvalidOrder, Order, OrderBook
-from lucid_tron.sending.trade import LIFETIME_MS, OrderTrade
+from lucid_tron.sending.trade import OrderTrade, lifetime_ms
 from lucid_tron.sending.transmitter import Arrival
 from lucid_tron.usdt.errors import InsufficientFunds
 from lucid_tron.usdt.fees import bandwidth_of
@@ -110,7 +110,9 @@ class TrxTransfers(OrderTrade):
             If it cannot.
         """
         sender, recipient, amount = _terms(order)
-        raw = await self._client.prepare(TransferContract(sender, recipient, amount), lifetime_ms=LIFETIME_MS)
+        raw = await self._client.prepare(
+            TransferContract(sender, recipient, amount), lifetime_ms=lifetime_ms(order)
+        )
         prices = await self._client.parameters_agreed()
         free = (await self._client.resources(sender)).bandwidth
         # An account that does not exist yet is opened by its first transfer, for a fee.
@@ -145,11 +147,13 @@ class UsdtOperations(OrderTrade):
         sender, to, amount = _terms(order)
         if order.kind == "usdt-approve":
             try:
-                prepared = await self._usdt.prepare_approve(sender, to, amount, lifetime_ms=LIFETIME_MS)
+                prepared = await self._usdt.prepare_approve(
+                    sender, to, amount, lifetime_ms=lifetime_ms(order)
+                )
             except CallReverted as error:
                 raise InvalidOrder(f"{error.detail}; set the allowance to 0 first") from error
             return prepared.raw
-        return (await self._usdt.prepare_transfer(sender, to, amount, lifetime_ms=LIFETIME_MS)).raw
+        return (await self._usdt.prepare_transfer(sender, to, amount, lifetime_ms=lifetime_ms(order))).raw
 
     async def arrival(self, order: Order, /, txid: bytes) -> Arrival | None:
         """A transfer arrived when the token logged it; an approval when its call succeeded."""

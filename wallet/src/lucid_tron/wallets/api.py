@@ -81,7 +81,7 @@ class ToSign(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    raw: str = Field(pattern=r"^([0-9a-f]{2}){1,65536}$")
+    raw: str = Field(pattern=r"^([0-9a-f]{2})+$", max_length=131_072)
     now_ms: int | None = Field(default=None, ge=0, le=4_102_444_800_000)
 
 
