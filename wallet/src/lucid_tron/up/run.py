@@ -112,6 +112,7 @@ class Up:
         settings = self._settings
         if settings.network == "devnet" and not settings.nodes:
             said = await supervisor.start(devnet(self._directory, settings, port))
+            await self._solidify(said["url"])  # until then no solid block knows the token
             return Network("devnet", tuple(said["urls"]), str(said["usdt"]), 1), said
         profile = PROFILES[settings.network]
         token = settings.usdt or (str(profile.usdt) if profile.usdt else "")
@@ -145,6 +146,12 @@ class Up:
             body = {"name": self._settings.hot_wallet, "kind": "new", "caps": {network.usdt: most}}
             return str((await client.post("/wallets", json=body)).json()["id"])
 
+    async def _solidify(self, node: str) -> None:
+        """Seal so many blocks that what is in the newest now is solid."""
+        async with httpx.AsyncClient(base_url=node, timeout=60, trust_env=False) as http:
+            sealed = {"blocks": self._settings.solid_lag + 2}
+            (await http.post("/admin/mine", json=sealed)).raise_for_status()
+
     async def _fund(self, wallets: str, payouts: str, hot: str, own: dict[str, Any]) -> None:
         """Give the hot wallet worthless money, and enter it into the books."""
         async with self._ask(wallets) as client:
@@ -152,7 +159,6 @@ class Up:
         async with httpx.AsyncClient(base_url=own["url"], timeout=60, trust_env=False) as node:
             wanted = {"address": address, "trx": 100_000 * _TRX, "usdt": self._settings.funds}
             answer = (await node.post("/admin/faucet", json=wanted)).raise_for_status().json()
-            sealed = {"blocks": self._settings.solid_lag + 2}
-            (await node.post("/admin/mine", json=sealed)).raise_for_status()
+        await self._solidify(own["url"])
         async with self._ask(payouts) as client:
             await client.post("/payouts/deposits", json={"txid": answer["transactions"][-1]})
