@@ -10,6 +10,10 @@ help:  ## list the commands
 setup:  ## install everything development needs (.venv, Debian packages)
 	@scripts/bootstrap dev
 
+.PHONY: demo-payout
+demo-payout: setup  ## 50 operators paid once in USDT on a devnet, with a kill -9 in the middle
+	$(PY) -m demo.payout
+
 .PHONY: lint
 lint: setup  ## ruff, mypy strict, import contracts
 	.venv/bin/ruff check .
