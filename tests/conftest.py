@@ -15,9 +15,9 @@ QUICK = {"LUCID_SESSIONS_LINGER_S": "1", "LUCID_SESSIONS_INTERIM_S": "5", "LUCID
 """Settings under which a short test sees several chunks and interim records."""
 
 
-def start(directory: Path, **more: str) -> Instance:
-    """An instance on `directory/data` that logs beside it; use it as a context."""
-    return Instance(directory / "data", directory / "up.log", {**os.environ, **QUICK, **more})
+def start(directory: Path, *options: str, **more: str) -> Instance:
+    """An instance on `directory/data` that logs beside it; use it as a context. `options` go to `up`."""
+    return Instance(directory / "data", directory / "up.log", {**os.environ, **QUICK, **more}, *options)
 
 
 @pytest.fixture(scope="session")

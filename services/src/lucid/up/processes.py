@@ -109,7 +109,7 @@ def describe(layout: Layout, addresses: Addresses) -> list[Process]:
 
 
 def describe_wallet_plane(layout: Layout) -> Process:
-    """The wallet plane, which starts its own processes: no secret of theirs is known here, nor theirs of ours.
+    """The wallet plane, which starts its own processes; neither knows a secret of the other.
 
     `LUCID_TRON_…` settings of whoever started us reach it, and nothing else does.
     """
