@@ -1,4 +1,4 @@
-"""The wallet plane as processes: what each service promises to who holds the right token, and to no one else."""
+"""The wallet plane as processes: what each service promises to who holds the right token, and no one else."""
 
 import sqlite3
 import subprocess
@@ -43,7 +43,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     started = Plane(
         directory / "data",
         directory / "up.log",
-        LUCID_TRON_UP_BLOCK_S="1",
+        LUCID_TRON_UP_BLOCK_S="0.4",
         LUCID_TRON_UP_SOLID_LAG="2",
         LUCID_TRON_UP_FUNDS=str(FUNDS),
         LUCID_TRON_PAYOUTS_TWO_PERSON_ABOVE=str(100 * UNIT),
