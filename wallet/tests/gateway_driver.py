@@ -26,6 +26,7 @@ from lucid_tron.gateway.events import EVENTS
 from lucid_tron.gateway.models import PAYMENTS, Payment
 from lucid_tron.gateway.service import Gateway
 from lucid_tron.keys.signing import PrivateKey
+from lucid_tron.payouts.models import OPEN
 from lucid_tron.usdt.manager import UNIT, UsdtManager
 from lucid_tron.wallets.models import Cap
 from lucid_tron.wallets.service import Wallets
@@ -100,7 +101,13 @@ class Plane:
             if await self.done():
                 return
             await self.admin("mine", blocks=3)
-        raise RuntimeError("not finished")
+        waiting = [(order.id, order.state, order.reason) for order in await self.gateway.orders.having()]
+        payouts = [(p.id, p.state, p.reason) for p in await self.gateway.book.having(("intent", *OPEN))]
+        payments = [
+            (p["reference"], p["state"], p["refunding"]) for p in await self.documents.find(PAYMENTS.name)
+        ]
+        events = await self.documents.find(EVENTS.name, {"state": "pending"})
+        raise RuntimeError(f"not finished: {waiting} {payouts} {payments} {events}")
 
     async def done(self) -> bool:
         payments = [Payment.from_document(each) for each in await self.documents.find(PAYMENTS.name)]
