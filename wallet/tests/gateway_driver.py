@@ -118,7 +118,7 @@ class Plane:
 
 async def work(directory: str, token: str, merchant: str, point: str, *urls: str) -> None:
     plane = await Plane().open(Path(directory), Address.parse(token), merchant, list(urls))
-    await plane.take(point or "nobody")
+    await plane.take(point or "payment-stored")
     await plane.finish()
     await plane.close()
 

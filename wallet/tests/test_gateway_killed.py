@@ -26,7 +26,7 @@ from lucid_tron.gateway.signature import verify
 from lucid_tron.keys import mnemonic
 from lucid_tron.keys.derivation import derive
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 DRIVER = Path(__file__).with_name("gateway_driver.py")
 POINTS = (
     "address-derived",
@@ -126,7 +126,7 @@ async def test_a_gateway_killed_anywhere_credits_sweeps_refunds_and_tells_once(
     plane = await Plane().open(tmp_path, token, merchant.url, urls)
     # All but the address-derived one, whose process died before there was an address to pay to.
     paid = [payment["reference"] for payment in await plane.documents.find(PAYMENTS.name)]
-    assert sorted(paid) == sorted({"nobody", *POINTS} - {"address-derived"})
+    assert sorted(paid) == sorted(set(POINTS) - {"address-derived"})
     for reference in paid:
         assert await plane.usdt.balance(payer(reference)) == REFUNDED, reference
     assert await plane.usdt.balance(hot) == len(paid) * (PAID - REFUNDED)
