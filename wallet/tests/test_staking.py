@@ -148,33 +148,31 @@ async def test_the_thirty_third_unstake_is_refused_here_with_the_date_of_the_nex
     await room.ask("unstake", "un-32", amount=SUN)
 
 
-@pytest.mark.parametrize(
-    ("kind", "terms", "why"),
-    [
-        ("stake", {"amount": 20_000 * SUN}, NotEnoughTrx),
-        ("unstake", {"amount": SUN}, StakeTooSmall),
-        ("undelegate", {"amount": SUN, "receiver": str(BOB.address)}, StakeTooSmall),
-        ("delegate", {"amount": SUN, "receiver": str(BOB.address)}, StakeTooSmall),
-        ("withdraw", {}, NothingToWithdraw),
-        ("cancel", {}, NothingToWithdraw),
-        ("vote", {"votes": {str(BOB.address): 1}}, CannotVote),
-        ("stake", {"amount": 5}, InvalidOperation),
-        ("stake", {"amount": SUN, "resource": "TRON_POWER"}, InvalidOperation),
-        ("delegate", {"amount": SUN, "receiver": str(ALICE.address)}, InvalidOperation),
-        ("delegate", {"amount": SUN, "receiver": "nobody"}, InvalidOperation),
-        ("delegate", {"amount": SUN, "receiver": str(BOB.address), "lock_blocks": -1}, InvalidOperation),
-        ("vote", {"votes": {}}, InvalidOperation),
-        ("vote", {"votes": {str(BOB.address): 0}}, InvalidOperation),
-        ("burn", {}, InvalidOperation),
-    ],
-)
-async def test_what_cannot_succeed_is_refused_and_nothing_is_stored(
-    room: Room, kind: str, terms: dict[str, Any], why: type[Exception]
-) -> None:
-    with pytest.raises(why):
-        await room.ask(kind, "op", **terms)
-    with pytest.raises(OrderNotFound):
-        await room.book.get("op")
+REFUSED: list[tuple[str, dict[str, Any], type[Exception]]] = [
+    ("stake", {"amount": 20_000 * SUN}, NotEnoughTrx),
+    ("unstake", {"amount": SUN}, StakeTooSmall),
+    ("undelegate", {"amount": SUN, "receiver": str(BOB.address)}, StakeTooSmall),
+    ("delegate", {"amount": SUN, "receiver": str(BOB.address)}, StakeTooSmall),
+    ("withdraw", {}, NothingToWithdraw),
+    ("cancel", {}, NothingToWithdraw),
+    ("vote", {"votes": {str(BOB.address): 1}}, CannotVote),
+    ("stake", {"amount": 5}, InvalidOperation),
+    ("stake", {"amount": SUN, "resource": "TRON_POWER"}, InvalidOperation),
+    ("delegate", {"amount": SUN, "receiver": str(ALICE.address)}, InvalidOperation),
+    ("delegate", {"amount": SUN, "receiver": "nobody"}, InvalidOperation),
+    ("delegate", {"amount": SUN, "receiver": str(BOB.address), "lock_blocks": -1}, InvalidOperation),
+    ("vote", {"votes": {}}, InvalidOperation),
+    ("vote", {"votes": {str(BOB.address): 0}}, InvalidOperation),
+    ("burn", {}, InvalidOperation),
+]
+
+
+async def test_what_cannot_succeed_is_refused_and_nothing_is_stored(room: Room) -> None:
+    for kind, terms, why in REFUSED:
+        with pytest.raises(why):
+            await room.ask(kind, "op", **terms)
+        with pytest.raises(OrderNotFound):
+            await room.book.get("op")
 
 
 async def test_nobody_votes_for_a_stranger(room: Room) -> None:

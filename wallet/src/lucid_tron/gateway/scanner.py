@@ -49,6 +49,7 @@ class Scanner:
         self._hot = hot
         self._book = book
         self._clock = clock
+        self._one = asyncio.Lock()
 
     async def cursor(self) -> int:
         """The newest block that is counted; at the first call, the newest solid one."""
@@ -79,6 +80,10 @@ class Scanner:
         NodesDisagree, TooFewNodes
             If nodes contradict each other; the cursor stays.
         """
+        async with self._one:
+            return await self._run()
+
+    async def _run(self) -> int:
         cursor = await self._cursor()
         head = await self._blocks.solid_head()
         await self._check(cursor, head)
