@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import SIZE, start
 from demo.instance import judge
 from demo.work import Person
+from instances import SIZE, start
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
