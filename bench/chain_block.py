@@ -2,9 +2,9 @@
 
     .venv/bin/python bench/chain_block.py [--txs 5000] [--rounds 3]
 
-Every round makes a chain in a temporary directory, signs begin records of as many sessions, and measures in the
-same run: bare Ed25519 verification of exactly those signatures; intake (parse, check, store durably); the block
-(build, apply to itself, SQLite commit, anchor, tiles); and re-execution with nothing remembered.
+Every round makes a chain in a temporary directory, signs begin records of as many sessions, and measures
+in the same run: bare Ed25519 verification of exactly those signatures; intake (parse, check, store durably);
+the block (build, apply to itself, SQLite commit, anchor, tiles); and re-execution with nothing remembered.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ def _measure(txs: int, directory: Path) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--txs", type=int, default=_FLOOR)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()

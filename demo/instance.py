@@ -53,7 +53,12 @@ class Instance:
         self.stop()
 
     def stop(self) -> int:
-        self._process.send_signal(signal.SIGTERM)
+        """SIGTERM; its exit status. Stopping twice is harmless."""
+        self.api.close()
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         return self._process.wait(timeout=60)
 
     def wait(self) -> int:
@@ -89,6 +94,6 @@ class Instance:
 
 def judge(bundle: Path, trust: Path | None) -> tuple[int, dict[str, Any]]:
     """Exit code and report of `lucid-verify`."""
-    argv = [LUCID_VERIFY, str(bundle), "--json", *(["--trust", str(trust)] if trust else [])]
+    argv = [LUCID_VERIFY, str(bundle), "--json", "--windows", *(["--trust", str(trust)] if trust else [])]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     return done.returncode, json.loads(done.stdout)

@@ -1,6 +1,7 @@
 """A person at a recorded desktop: connects with xfreerdp, works with keyboard and mouse, leaves."""
 
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -9,6 +10,7 @@ from support.desktop import XvfbClient
 
 from demo.instance import Instance
 from demo.screen import Display, different_pixels
+from lucid_proof.canonical import encode
 
 TERMINAL = (760, 420)
 """A place inside the first terminal, which the window manager puts in the middle."""
@@ -26,8 +28,9 @@ class Person:
         From the API call to the first pixel of the desktop on the person's screen.
     """
 
-    def __init__(self, instance: Instance, size: tuple[int, int]) -> None:
+    def __init__(self, instance: Instance, size: tuple[int, int], receipt: Path | None = None) -> None:
         self._instance = instance
+        self._receipt = receipt
         self._client = XvfbClient(*size)
 
     def __enter__(self) -> Self:
@@ -36,6 +39,8 @@ class Person:
         began = time.monotonic()
         made = self._instance.post("/sessions", size)
         self.session: str = made["id"]
+        if self._receipt is not None:
+            self._receipt.write_bytes(encode(made["receipt"]))
         self._client.start(made["host"], made["port"], made["username"], made["password"])
         self._client.wait_for_pixels(timeout=30)
         self.connect_seconds = time.monotonic() - began
@@ -45,6 +50,10 @@ class Person:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._client.stop()
+
+    def type(self, text: str) -> None:
+        """Type into whatever has the focus."""
+        self._client.type_text(text)
 
     def work(self) -> None:
         """About 30 s of real work by real programs: scrolling, windows opened, moved and closed, typing."""

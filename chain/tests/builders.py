@@ -16,7 +16,7 @@ from lucid_blocks.mempool import Bounds
 from lucid_blocks.models import Block, Entry, Params
 from lucid_blocks.node import Node
 from lucid_blocks.state import MemoryHistory, State, apply, build
-from lucid_blocks.store import PendingRow
+from lucid_blocks.tables import PendingRow
 from lucid_kit.clock import ManualClock
 from lucid_proof import domains
 from lucid_proof.note import CosignerKey, SignerKey

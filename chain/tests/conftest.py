@@ -1,9 +1,21 @@
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from .builders import DiskChain, MemoryChain
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command configures the process's logs; the next test's stderr is another file."""
+    before, level = logging.getLogger().handlers[:], logging.getLogger().level
+    yield
+    logging.getLogger().handlers[:] = before
+    logging.getLogger().setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def recorded(disk: DiskChain) -> list[Entry]:
     return [first, *rest]
 
 
-# ---- transactions ------------------------------------------------------------------------------------------------
+# ---- transactions ----------------------------------------------------------------------------
 
 
 async def test_a_transaction_is_pending_then_anchored(client: httpx.AsyncClient, disk: DiskChain) -> None:
@@ -153,7 +153,7 @@ async def test_an_unknown_transaction_is_not_found(client: httpx.AsyncClient) ->
     problem(await client.get(f"/transactions/{NOWHERE}"), 404, "LUCID_ERR_1205")
 
 
-# ---- blocks, chain, consensus ------------------------------------------------------------------------------------
+# ---- blocks, chain, consensus ----------------------------------------------------------------
 
 
 async def test_a_block_has_header_hash_checkpoint_and_transactions(
@@ -243,7 +243,7 @@ async def test_consensus_shows_who_signed_and_refuses_votes(
     problem(await client.post("/consensus/vote", json=vote), 409, "LUCID_ERR_4240")
 
 
-# ---- sessions and proofs -----------------------------------------------------------------------------------------
+# ---- sessions and proofs ---------------------------------------------------------------------
 
 
 async def test_a_sessions_records_come_with_proofs_under_one_checkpoint(
@@ -383,7 +383,7 @@ async def test_a_session_whose_stored_leaf_was_changed_is_not_valid(
     assert "record 1" in found["reason"]
 
 
-# ---- tlog-tiles --------------------------------------------------------------------------------------------------
+# ---- tlog-tiles ------------------------------------------------------------------------------
 
 
 async def test_http_serves_the_same_bytes_as_the_files(client: httpx.AsyncClient, disk: DiskChain) -> None:

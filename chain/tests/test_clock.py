@@ -1,6 +1,7 @@
 """Cadence from the monotonic clock, time and phase from the wall clock, and neither hurts the other."""
 
 import asyncio
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ def decided(clock: ManualClock, slots: SlotClock, blocks: int, work_ms: int = 3)
 
 
 def steps(made: list[tuple[int, int]]) -> list[int]:
-    return [later[0] - earlier[0] for earlier, later in zip(made, made[1:], strict=False)]
+    return [later[0] - earlier[0] for earlier, later in pairwise(made)]
 
 
 def test_blocks_fall_on_whole_slots_of_the_wall_clock() -> None:

@@ -10,11 +10,13 @@ import pytest
 
 import lucid_blocks
 from lucid_blocks.home import initialise
-from lucid_blocks.ledger import ANCHOR, DATABASE, TLOG, size_of
+from lucid_blocks.ledger import ANCHOR, DATABASE, TLOG
 from lucid_blocks.models import Entry, Params
 from lucid_blocks.verify import verify
 from lucid_kit import fault
 from lucid_kit.clock import SystemClock
+from lucid_proof.checkpoint import Checkpoint
+from lucid_proof.note import Note
 from lucid_proof.records import build_transaction
 
 from .builders import RECORDER, START_MS, public, session_id
@@ -73,6 +75,10 @@ def signed(directory: Path) -> set[bytes]:
     """Every checkpoint that anyone may have seen."""
     places = [directory / ANCHOR / "checkpoint", directory / TLOG / "checkpoint"]
     return {path.read_bytes() for path in places}
+
+
+def size_of(checkpoint: bytes) -> int:
+    return Checkpoint.parse(Note.parse(checkpoint).text).size
 
 
 def stored(directory: Path) -> dict[int, bytes]:

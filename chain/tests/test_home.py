@@ -159,3 +159,9 @@ def test_wrong_usage_exits_with_2(args: list[str], capsys: pytest.CaptureFixture
         main(args)
     assert ended.value.code == 2
     assert "usage" in capsys.readouterr().err
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["init", "--data", str(tmp_path / "file" / "chain"), "--name", "demo"]) == 1
+    assert "Not a directory" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from lucid_blocks.app import open_node
 from lucid_blocks.faults import AnchorMissing, DataDamaged, ForkDanger, NotDurable, NotInitialised
 from lucid_blocks.ledger import ANCHOR, DATABASE, TLOG
 from lucid_blocks.state import apply
-from lucid_blocks.store import PendingRow
+from lucid_blocks.tables import PendingRow
 from lucid_blocks.view import TransactionUnknown
 from lucid_proof.checkpoint import open_checkpoint
 
@@ -126,7 +126,7 @@ def test_the_state_after_a_restart_is_the_state_before(disk: DiskChain) -> None:
     assert apply(before, block) == apply(disk.ledger.state, block)
 
 
-# ---- forks -------------------------------------------------------------------------------------------------------
+# ---- forks -----------------------------------------------------------------------------------
 
 
 def reopened_with(disk: DiskChain, change: object) -> pytest.ExceptionInfo[BaseException]:
@@ -245,6 +245,27 @@ def test_a_changed_state_refuses_to_start(disk: DiskChain) -> None:
     assert reopened_with(disk, tamper).type is DataDamaged
 
 
+def test_a_file_that_is_no_database_is_named(disk: DiskChain) -> None:
+    def ruin(directory: Path) -> None:
+        (directory / f"{DATABASE}-wal").unlink(missing_ok=True)
+        (directory / DATABASE).write_bytes(b"rubbish" * 1_000)
+
+    assert "no database" in str(reopened_with(disk, ruin).value)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE leaves SET data = x'7b'", "UPDATE pending SET data = x'7b'"])
+def test_a_leaf_that_cannot_be_read_refuses_to_start(disk: DiskChain, statement: str) -> None:
+    disk.decide()
+    disk.accept(disk.write.begin(SESSION))
+
+    def tamper(directory: Path) -> None:
+        with sqlite3.connect(directory / DATABASE) as db:
+            db.execute(statement)
+        db.close()
+
+    assert reopened_with(disk, tamper).type is DataDamaged
+
+
 def test_a_database_of_another_layout_is_named(disk: DiskChain) -> None:
     def newer(directory: Path) -> None:
         with sqlite3.connect(directory / DATABASE) as db:
@@ -270,7 +291,7 @@ def test_tlog_files_that_were_deleted_are_written_again(disk: DiskChain) -> None
     assert after == before
 
 
-# ---- a disk that refuses -----------------------------------------------------------------------------------------
+# ---- a disk that refuses ---------------------------------------------------------------------
 
 
 def test_a_full_disk_refuses_a_transaction_and_forgets_it(

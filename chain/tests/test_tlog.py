@@ -1,5 +1,7 @@
 """The published files against an independent reader of c2sp.org/tlog-tiles."""
 
+from pathlib import Path
+
 import pytest
 
 from lucid_blocks.ledger import TLOG
@@ -9,6 +11,7 @@ from lucid_proof import merkle
 from lucid_proof.checkpoint import Checkpoint
 from lucid_proof.domains import leaf_hash
 from lucid_proof.note import Note
+from lucid_proof.receipt import Answer, Receipt, check
 from lucid_proof.tiles import TileReader
 
 from .builders import DiskChain, session_id
@@ -86,3 +89,15 @@ def test_a_store_gives_only_what_is_there(disk: DiskChain) -> None:
     assert store.hashes(0, 5, 9) == []
     assert store.block(9) is None
     assert store.height_of_root(b"x") is None
+
+
+def test_a_receipt_is_checked_against_the_published_files(disk: DiskChain, tmp_path: Path) -> None:
+    promised, lost = disk.write.begin(session_id(1)), disk.write.begin(session_id(2), anchor_within_ms=1)
+    disk.accept(promised)
+    for _ in range(3):
+        disk.decide()
+    for entry, answer in ((promised, Answer.KEPT), (lost, Answer.BROKEN)):
+        path = tmp_path / "receipt"
+        path.write_bytes(Receipt(entry.tx, disk.node.genesis.log).bytes())
+        report = check(path, str(disk.directory / TLOG), disk.node.genesis.trust())
+        assert report.answer is answer, report

@@ -426,6 +426,29 @@ def test_a_block_that_nothing_names_is_altered(bundle, session, tmp_path):
     assert_altered(report, "blocks.jsonl", "nothing in the bundle names block 6")
 
 
+def test_an_unnamed_block_before_all_others_is_altered(tmp_path):
+    log = TestLog()
+    log.block([])
+    made = a_session(log).with_chunks(1).closed()
+
+    def change(members):
+        members["blocks.jsonl"] = log.proved(0).line() + members["blocks.jsonl"]
+
+    report = verify(rewrite(made.write(tmp_path / "a"), tmp_path / "b", change), made.policy)
+    assert_altered(report, "blocks.jsonl", "nothing in the bundle names block 0")
+
+
+def test_a_changed_byte_in_a_bundle_of_many_megabytes_is_altered_and_names_the_chunk(tmp_path):
+    made = a_session().with_chunks(4, size=1_500_000).closed()
+    path = made.write(tmp_path / "a")
+    assert verify(path, made.policy).verdict is Verdict.COMPLETE
+
+    def change(members):
+        edit(members, "chunks/00000003.bin", lambda data: data[:-1] + bytes([data[-1] ^ 1]))
+
+    assert_altered(verify(rewrite(path, tmp_path / "b", change), made.policy), "chunk 3", "not those")
+
+
 def test_blocks_out_of_order_are_altered(forge):
     def change(members):
         lines = members["blocks.jsonl"].splitlines(keepends=True)

@@ -33,6 +33,7 @@ def verdicts_of_flips(path: Path, trust, flips):
         os.close(fd)
 
 
+@pytest.mark.slow
 def test_no_byte_of_a_small_bundle_can_change_unnoticed(tmp_path):
     session = a_session().with_chunks(2, size=10_000).closed()
     path = session.write(tmp_path / "a.lucid")

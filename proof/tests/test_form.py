@@ -7,6 +7,7 @@ import struct
 import subprocess
 import zipfile
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -175,13 +176,55 @@ def test_a_hundred_million_members_in_an_empty_file_are_unusable_at_once(tmp_pat
     assert "at most" in refusal(path)
 
 
-def test_a_wrong_crc_on_right_content_is_unusable_and_named(bundle, session):
-    data = bytearray(bundle.read_bytes())
-    tail = zipform.read_tail(bytes(data[-zipform.TAIL_SIZE :]), len(data))
-    data[14] ^= 1
-    data[tail.directory_at + 16] ^= 1
-    bundle.write_bytes(data)
-    assert refusal(bundle, session.policy).startswith("chunks/00000000.bin: its CRC-32")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "chunks/00000000.bin",
+        "records.jsonl",
+        "evidence/1.leaf",
+        "blocks.jsonl",
+        "checkpoint",
+        "manifest.json",
+    ],
+)
+def test_a_wrong_crc_on_right_content_is_unusable_and_named(bundle, session, name):
+    written, directory = bytearray(), bytearray()
+    members = read_members(bundle)
+    for each, content in members.items():
+        crc = zlib.crc32(content) ^ (each == name)
+        member = zipform.Member(each, len(content), crc, len(written))
+        written += zipform.local_header(member) + content
+        directory += zipform.central_header(member)
+    tail = zipform.Tail(len(members), len(directory), len(written))
+    bundle.write_bytes(bytes(written + directory) + tail.bytes())
+    assert refusal(bundle, session.policy).startswith(f"{name}: its CRC-32")
+
+
+def test_bytes_between_the_members_and_the_directory_are_unusable(bundle):
+    data = bundle.read_bytes()
+    tail = zipform.read_tail(data[-zipform.TAIL_SIZE :], len(data))
+    moved = zipform.Tail(tail.members, tail.directory_size, tail.directory_at + 5)
+    members, directory = data[: tail.directory_at], data[tail.directory_at : -zipform.TAIL_SIZE]
+    bundle.write_bytes(members + b"extra" + directory + moved.bytes())
+    assert "do not end where the central directory begins" in refusal(bundle)
+
+
+def test_no_file_is_left_open(bundle, session, tmp_path):
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(b"PK" + bundle.read_bytes()[2:-1])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for path in (bundle, damaged, tmp_path, tmp_path / "missing") * 5:
+        verify(path, session.policy)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("name", ["blocks.jsonl", "records.jsonl", "evidence/1.leaf", "manifest.json"])
+def test_a_member_that_is_gone_when_it_is_read_is_unusable(bundle, session, monkeypatch, name):
+    data = bundle.read_bytes()
+    start = data.index(read_members(bundle)[name])
+    real = os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, size, at: b"" if at == start else real(fd, size, at))
+    assert "shorter" in refusal(bundle, session.policy)
 
 
 @pytest.mark.parametrize("name", ["", "missing.lucid", "nul\0byte"])

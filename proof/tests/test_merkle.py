@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lucid_proof import merkle
-from lucid_proof.domains import EMPTY_ROOT, digest, leaf_hash, node_hash
+from lucid_proof.domains import EMPTY_ROOT, digest, leaf_hash, leaf_hashes, node_hash
 from lucid_proof.errors import BadProof
 
 
@@ -75,6 +75,10 @@ def test_a_compact_range_goes_on_from_where_it_was_stored(first, second):
     stored = merkle.CompactRange.from_hashes(left.size, left.hashes)
     stored.extend(whole[first:])
     assert (stored.size, stored.root()) == (first + second, merkle.root(whole))
+
+
+def test_many_leaves_are_hashed_as_one():
+    assert leaf_hashes([b"", b"x", b"y" * 5000]) == [leaf_hash(b""), leaf_hash(b"x"), leaf_hash(b"y" * 5000)]
 
 
 @pytest.mark.parametrize("start", [0, 1, 4095, 4096, 4097])

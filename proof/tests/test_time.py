@@ -57,12 +57,12 @@ def test_closing_during_a_pause_is_complete(tmp_path):
 
 def test_a_hole_without_a_pause_is_a_gap_and_says_how_long(tmp_path):
     session = a_session().with_chunks(2)
-    session.chunk(b"later", from_ms=session.clock_ms + 7)
+    session.chunk(b"later", from_ms=session.clock_ms + 1)
     report = judged(session.closed(), tmp_path)
     assert report.verdict is Verdict.INCOMPLETE
     assert (
         only_message(report)
-        == "chunk 2: 7 ms are missing before it, and no pause in the log accounts for them"
+        == "chunk 2: 1 ms are missing before it, and no pause in the log accounts for them"
     )
 
 
@@ -128,6 +128,25 @@ def test_the_tolerance_is_the_policys(tmp_path):
     # One block (10 s) later the record is anchored, while it claims 15.5 s later: 5.5 s beyond.
     for skew, verdict in [(5_500, Verdict.COMPLETE), (5_499, Verdict.ALTERED)]:
         assert verify(path, replace(session.policy, max_clock_skew_ms=skew)).verdict is verdict
+
+
+def test_the_tolerance_holds_backwards_too(tmp_path):
+    session = a_session()
+    while session.log.newest.time_ms < session.clock_ms + 20_000:
+        session.log.block([])
+    path = session.closed().write(tmp_path / "a")
+    early = session.records[1][0].seen.height * BLOCK_MS + START_MS - session.records[1][0].time_ms
+    for skew, verdict in [(early, Verdict.COMPLETE), (early - 1, Verdict.ALTERED)]:
+        assert verify(path, replace(session.policy, max_clock_skew_ms=skew)).verdict is verdict
+
+
+def test_a_pause_covers_a_hole_up_to_the_tolerance_and_no_further(tmp_path):
+    session = a_session().with_chunks(2).paused(30_000)
+    resumed = session.records[-1][0].time_ms
+    session.chunk(b"late", from_ms=resumed + 5_000)
+    path = session.closed().write(tmp_path / "a")
+    for skew, verdict in [(10_000, Verdict.COMPLETE), (5_000, Verdict.COMPLETE), (4_999, Verdict.INCOMPLETE)]:
+        assert verify(path, replace(session.policy, max_clock_skew_ms=skew)).verdict is verdict, skew
 
 
 def test_a_chunk_dated_ahead_is_altered(tmp_path):

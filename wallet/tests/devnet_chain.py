@@ -130,6 +130,11 @@ class Chain:
         found_values = abi.decode(returns.strip("()").split(","), outcome.output)
         return found_values[0] if len(found_values) == 1 else found_values
 
+    def send_all(self, person: Person, *, leave: int) -> None:
+        """Take TRX away from somebody until `leave` sun are left."""
+        order = c.TransferContract(person.address, self.owner, self.account(person.address).balance - leave)
+        self.send(order, person.key)
+
     def usdt_of(self, person: Address) -> int:
         amount: int = self.ask(self.usdt, "balanceOf(address)", person)
         return amount
@@ -161,7 +166,7 @@ class Asker:
     """Asks an ASGI application without a socket."""
 
     def __init__(self, app: Any) -> None:
-        self._transport = httpx.ASGITransport(app=app)
+        self.transport = httpx.ASGITransport(app=app)
 
     def get(self, path: str) -> httpx.Response:
         return self.request("GET", path)
@@ -171,7 +176,7 @@ class Asker:
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://devnet") as client:
+            async with httpx.AsyncClient(transport=self.transport, base_url="http://devnet") as client:
                 return await client.request(method, path, **options)
 
         return asyncio.run(ask())

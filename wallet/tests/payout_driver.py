@@ -11,6 +11,7 @@ import httpx
 from builders import ALICE
 
 from lucid_kit.clock import SystemClock
+from lucid_kit.custody import KeyFile
 from lucid_kit.documents import open_documents
 from lucid_tron.client.client import TronClient
 from lucid_tron.client.profiles import DEVNET
@@ -20,7 +21,6 @@ from lucid_tron.payouts.models import OPEN, PayoutPolicy
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
 from lucid_tron.usdt.manager import UNIT, UsdtManager
-from lucid_tron.wallets.keystore import Keystore
 from lucid_tron.wallets.models import Cap
 from lucid_tron.wallets.service import Wallets
 
@@ -36,7 +36,7 @@ class Plane:
         self.documents = await open_documents(f"sqlite:///{directory}/books.db")
         self.client = TronClient.open(DEVNET.at(*urls, usdt=token, quorum=min(2, len(urls))))
         self.usdt = UsdtManager(self.client, token)
-        wallets = Wallets(self.documents, Keystore(directory / "keystore", bytes(32)), clock)
+        wallets = Wallets(self.documents, KeyFile(directory / "kek"), clock)
         await wallets.prepare()
         await self.documents.ensure(*Book.collections)
         known = await wallets.list()

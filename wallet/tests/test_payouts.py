@@ -11,6 +11,7 @@ from builders import ALICE, BOB, CAROL, USDT, a_transaction
 from fake_tron import SOLID_LAG, FakeTron
 
 from lucid_kit import fault
+from lucid_kit.custody import KeyFile
 from lucid_kit.documents import Documents, open_documents
 from lucid_tron.client.client import TronClient
 from lucid_tron.codec import transaction
@@ -31,7 +32,6 @@ from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
 from lucid_tron.usdt.errors import NotPaid, UnclearPayment
 from lucid_tron.usdt.manager import UNIT, UsdtManager
-from lucid_tron.wallets.keystore import Keystore
 from lucid_tron.wallets.models import Cap
 from lucid_tron.wallets.service import Wallets
 
@@ -78,7 +78,7 @@ async def a_plane(directory: Path, tron: FakeTron | None = None, name: str = "bo
     documents = await open_documents(f"sqlite:///{directory}/{name}.db")
     client = tron.client()
     usdt = UsdtManager(client, USDT)
-    wallets = Wallets(documents, Keystore(directory / "keystore", bytes(32)), tron.clock)
+    wallets = Wallets(documents, KeyFile(directory / "kek"), tron.clock)
     await wallets.prepare()
     await documents.ensure(*Book.collections)
     known = await wallets.list()
@@ -557,7 +557,8 @@ async def test_a_database_restored_from_yesterday_pays_nothing_again(tmp_path: P
     await plane.until("settled")
     await plane.documents.close()
     for path in list(tmp_path.iterdir()):  # noqa: ASYNC240
-        path.unlink()
+        if path.name.startswith("books"):
+            path.unlink()
     for name, content in backup.items():
         (tmp_path / name).write_bytes(content)
     restored = await a_plane(tmp_path, plane.tron)

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lucid_kit.clock import ManualClock
+from lucid_kit.custody import CannotUnwrap, KeyFile, WrappedKey
 from lucid_kit.documents import open_documents
 from lucid_kit.errors import LucidError
 from lucid_tron import abi
@@ -48,9 +49,9 @@ from lucid_tron.wallets.errors import (
     WalletNotFound,
     WrongPassphrase,
 )
-from lucid_tron.wallets.keystore import Cost, Keystore, open_keystore
+from lucid_tron.wallets.keystore import Cost, Keystore, _Lock, open_keystore
 from lucid_tron.wallets.models import TRX, Cap
-from lucid_tron.wallets.reading import spends
+from lucid_tron.wallets.reading import payouts_of, spends
 from lucid_tron.wallets.service import Wallets
 
 QUICK = Cost(n=1 << 4)
@@ -93,21 +94,24 @@ def a_payment(amount: int, nonce: int = 0) -> Any:
 
 
 def test_a_keystore_opens_with_its_passphrase_and_no_other(keystore: Keystore) -> None:
-    assert Keystore.open(keystore.path, "correct horse") == keystore
+    assert Keystore.open(keystore.path, "correct horse")._masters == keystore._masters
     with pytest.raises(WrongPassphrase):
         Keystore.open(keystore.path, "incorrect horse")
 
 
 async def test_opening_does_not_stop_the_event_loop(keystore: Keystore) -> None:
-    assert await open_keystore(keystore.path, "correct horse") == keystore
+    assert (await open_keystore(keystore.path, "correct horse"))._masters == keystore._masters
 
 
 def test_the_file_is_ours_alone_and_shows_nothing(keystore: Keystore) -> None:
     assert stat.S_IMODE(keystore.path.stat().st_mode) == 0o600
-    assert keystore._master.hex() not in keystore.path.read_text()
+    (master,) = keystore._masters.values()
+    assert master.hex() not in keystore.path.read_text()
     assert "correct horse" not in keystore.path.read_text()
-    assert keystore._master.hex() not in repr(keystore)
-    assert str(keystore._master) not in repr(keystore)
+    for shown in (repr(keystore), repr(keystore._lock)):
+        for secret in (master, keystore._lock.key):
+            assert secret.hex() not in shown
+            assert str(secret) not in shown
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
@@ -146,8 +150,9 @@ def broken(keystore: Keystore, **changes: Any) -> None:
         {"scrypt__r": 1 << 20},
         {"scrypt__p": 0},
         {"scrypt__salt": "zz"},
-        {"master": "zz"},
-        {"master": None},
+        {"masters": {"1": "zz"}},
+        {"masters": {}},
+        {"masters": None},
     ],
 )
 def test_a_damaged_keystore_is_called_that(keystore: Keystore, changes: dict[str, Any]) -> None:
@@ -158,7 +163,8 @@ def test_a_damaged_keystore_is_called_that(keystore: Keystore, changes: dict[str
 
 def test_an_altered_master_key_does_not_open(keystore: Keystore) -> None:
     stored = json.loads(keystore.path.read_text())
-    broken(keystore, master=stored["master"][:-2] + ("00" if stored["master"][-2:] != "00" else "01"))
+    master = stored["masters"]["1"]
+    broken(keystore, masters={"1": master[:-2] + ("00" if master[-2:] != "00" else "01")})
     with pytest.raises(WrongPassphrase):
         Keystore.open(keystore.path, "correct horse")
 
@@ -181,20 +187,44 @@ def test_a_process_killed_while_changing_the_passphrase_leaves_the_old_one(keyst
     environment = os.environ | {"LUCID_FAULT": "keystore-rewrapped"}
     ended = subprocess.run([sys.executable, "-c", program, str(keystore.path)], env=environment, check=False)
     assert ended.returncode == -9
-    assert Keystore.open(keystore.path, "correct horse") == keystore
+    assert Keystore.open(keystore.path, "correct horse")._masters == keystore._masters
+
+
+async def test_a_rotated_keystore_opens_what_was_wrapped_before(keystore: Keystore) -> None:
+    before = await keystore.wrap(b"old", {})
+    assert await keystore.rotate() == "2"
+    after = await keystore.wrap(b"new", {})
+    assert (before.key_id, after.key_id) == ("1", "2")
+    again = Keystore.open(keystore.path, "correct horse")
+    assert (await again.unwrap(before, {}), await again.unwrap(after, {})) == (b"old", b"new")
+    with pytest.raises(CannotUnwrap):
+        await again.unwrap(WrappedKey(before.bytes, "2"), {})
 
 
 @pytest.mark.parametrize("context", [{}, {"wallet": "w2"}, {"wallet": "w1", "x": "y"}])
 async def test_a_secret_moved_to_another_wallet_does_not_open(keystore: Keystore, context: dict) -> None:
     wrapped = await keystore.wrap(b"secret", {"wallet": "w1"})
-    with pytest.raises(KeystoreDamaged):
+    with pytest.raises(CannotUnwrap):
         await keystore.unwrap(wrapped, context)
 
 
 @given(st.binary(max_size=60))
 async def test_junk_is_no_secret(junk: bytes) -> None:
-    with pytest.raises(KeystoreDamaged):
-        await Keystore(Path("x"), bytes(32)).unwrap(junk, {})
+    with pytest.raises(CannotUnwrap):
+        await in_memory().unwrap(WrappedKey(junk, "1"), {})
+
+
+def in_memory() -> Keystore:
+    """A keystore whose file nobody writes."""
+    return Keystore(Path("none"), _Lock(bytes(32), bytes(32), QUICK), {"1": bytes(32)})
+
+
+async def test_the_key_file_of_the_kit_serves_wallets_as_well(tmp_path: Path, clock: ManualClock) -> None:
+    documents = await open_documents(f"sqlite:///{tmp_path}/wallets.db")
+    wallets = Wallets(documents, KeyFile(tmp_path / "kek"), clock)
+    await wallets.prepare()
+    assert signers(await wallets.sign(await alices(wallets), a_payment(1))) == (ALICE.address,)
+    await documents.close()
 
 
 # --- making and keeping ---
@@ -335,7 +365,7 @@ async def test_a_database_with_swapped_keys_signs_nothing(wallets: Wallets) -> N
     stolen = await wallets._documents.get("wallets", other)
     assert stolen is not None
     await wallets._documents.update("wallets", mine, {"secrets": stolen["secrets"]})
-    with pytest.raises(KeystoreDamaged):
+    with pytest.raises(CannotUnwrap):
         await wallets.sign(mine, a_payment(1))
     await wallets._documents.update("wallets", other, {"address": str(CAROL.address)})
     with pytest.raises(CannotSign, match="is not that of"):
@@ -352,6 +382,37 @@ def test_what_a_transaction_spends_is_read_from_its_bytes() -> None:
     assert spends(a_transaction(CreateSmartContract(ALICE.address, new))) == {TRX: 4}
     assert spends(a_transaction(CreateSmartContract(ALICE.address, SmartContract(ALICE.address)))) == {}
     assert spends(a_transaction(FreezeBalanceV2Contract(ALICE.address, 5))) == {}
+
+
+PAYOUTS = [(bytes([n]) * 32, PrivateKey(bytes(31) + bytes([n])).address, n * 100) for n in range(1, 4)]
+BATCH = abi.encode_call("payBatch(bytes32,(bytes32,address,uint256)[])", bytes(32), PAYOUTS)
+
+
+def test_a_batch_spends_the_sum_of_its_payouts_from_the_router() -> None:
+    assert payouts_of(BATCH) == PAYOUTS
+    assert spends(a_call(BATCH)) == {str(USDT): 600}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        BATCH[:-1],
+        BATCH + bytes(32),
+        BATCH[:-96],
+        BATCH[:36] + (96).to_bytes(32, "big") + BATCH[68:],  # the list is said to begin elsewhere
+        BATCH[:68] + (2**255).to_bytes(32, "big") + BATCH[100:],
+        BATCH[:132] + b"\x01" + BATCH[133:],  # an address with more than 20 bytes
+        BATCH[:4],
+    ],
+)
+def test_a_batch_that_could_be_read_in_two_ways_is_not_signed(data: bytes) -> None:
+    with pytest.raises(CannotSign):
+        spends(a_call(data))
+
+
+def test_a_batch_that_sends_trx_along_is_not_signed() -> None:
+    with pytest.raises(CannotSign):
+        spends(a_call(BATCH, call_value=1))
 
 
 # --- caps ---
@@ -447,7 +508,7 @@ async def test_no_sequence_of_payments_passes_a_days_cap(payments: list[tuple[in
     directory = tempfile.mkdtemp()
     documents = await open_documents(f"sqlite:///{directory}/wallets.db")
     clock = ManualClock(1_800_000_000_000)
-    wallets = Wallets(documents, Keystore(Path("x"), bytes(32)), clock)
+    wallets = Wallets(documents, in_memory(), clock)
     await wallets.prepare()
     id_ = await alices(wallets, per_payment=8, per_day=20)
     day: dict[int, set[tuple[int, int]]] = {}

@@ -38,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(json.dumps({"error": error.detail, "code": error.code, "advice": error.advice}))
         print(f"lucid-blocks: {error.detail} ({error.code})\n{error.advice}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"lucid-blocks: {error.filename or args.data}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -1,6 +1,6 @@
 """What can stop a chain's process: errors of the system, each with what the operator must do."""
 
-from lucid_kit.errors import LucidError, SystemFault
+from lucid_kit.errors import SystemFault
 
 
 class ChainFault(SystemFault):
@@ -64,8 +64,3 @@ class NotDurable(ChainFault):
     code = "LUCID_ERR_5207"
     status = 503
     advice = "Make room or mend the disk, then start the process again; nothing that was answered is lost."
-
-
-def translated(error: Exception, what: str) -> LucidError:
-    """A `NotDurable` for an error of the disk or of SQLite."""
-    return NotDurable(f"{what}: {error}")

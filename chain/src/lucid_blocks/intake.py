@@ -9,7 +9,7 @@ from typing import Final
 
 from lucid_blocks.ledger import Ledger
 from lucid_blocks.models import Entry
-from lucid_blocks.store import PendingRow
+from lucid_blocks.tables import PendingRow
 from lucid_kit.errors import LucidError
 
 _TOGETHER: Final = 1_000

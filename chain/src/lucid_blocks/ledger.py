@@ -19,7 +19,8 @@ from lucid_blocks.genesis import Genesis, first_block
 from lucid_blocks.mempool import Bounds, Mempool
 from lucid_blocks.models import Block, Entry
 from lucid_blocks.state import State, apply, build
-from lucid_blocks.store import PendingRow, Store, StoredBlock
+from lucid_blocks.store import Store
+from lucid_blocks.tables import PendingRow, StoredBlock
 from lucid_blocks.tlog import Publisher
 from lucid_kit import fault
 from lucid_kit.clock import Clock
@@ -27,7 +28,6 @@ from lucid_kit.errors import LucidError
 from lucid_kit.logs import get_logger
 from lucid_proof.checkpoint import Checkpoint, open_checkpoint
 from lucid_proof.errors import ProofError
-from lucid_proof.note import Note
 
 DATABASE = "chain.db"
 ANCHOR = "anchor"
@@ -63,6 +63,9 @@ class Ledger:
             self.head, self._state = self._recover(genesis)
             self._mempool = Mempool(self._state, bounds)
             self._forget(self._mempool.restore(self._state, self.store.pending()))
+        except (sqlite3.Error, ProofError) as error:
+            self.store.close()
+            raise DataDamaged(f"{directory / DATABASE} cannot be read: {error}.") from error
         except BaseException:
             self.store.close()
             raise
@@ -77,7 +80,7 @@ class Ledger:
         """After the newest committed block."""
         return self._state
 
-    # ---- transactions ----------------------------------------------------------------------------
+    # ---- transactions ------------------------------------------------------------------------
 
     def accept(self, entries: Sequence[Entry]) -> list[PendingRow | LucidError | None]:
         """Take transactions in; the answers are durable once it returns.
@@ -94,19 +97,13 @@ class Ledger:
             If the disk refuses; then none of them was accepted.
         """
         with self._turn:
-            waiting = self._mempool.rows()
-            answers = [self._admit(entry) for entry in entries]
-            known = {row.entry.hash for row in waiting}
-            new = {
-                answer.entry.hash: answer
-                for answer in answers
-                if isinstance(answer, PendingRow) and answer.entry.hash not in known
-            }
+            new: list[PendingRow] = []
+            answers = [self._admit(entry, new) for entry in entries]
             if new:
                 try:
-                    self.store.accept(new.values())
+                    self.store.accept(new)
                 except (sqlite3.Error, OSError) as error:
-                    self._mempool.restore(self._state, waiting)
+                    self._mempool.rebase(self._state, [row.entry for row in new])
                     raise NotDurable(f"Transactions could not be stored: {error}.") from error
         # Ends here: accepted and unanswered; the sender sends it again and gets the answer it would have got.
         fault.point("chain-transaction-stored")
@@ -127,18 +124,20 @@ class Ledger:
         with self._turn:
             return len(self._mempool), self._mempool.size
 
-    def _admit(self, entry: Entry) -> PendingRow | LucidError | None:
+    def _admit(self, entry: Entry, new: list[PendingRow]) -> PendingRow | LucidError | None:
         known = self._mempool.get(entry.hash)
         if known is not None:
             return known
         if self.store.record(entry.hash) is not None:
             return None
         try:
-            return self._mempool.add(entry, self._clock.now_ms())
+            row = self._mempool.add(entry, self._clock.now_ms())
         except LucidError as refusal:
             return refusal
+        new.append(row)
+        return row
 
-    # ---- what an engine drives -------------------------------------------------------------------
+    # ---- what an engine drives ---------------------------------------------------------------
 
     def prepare_proposal(self) -> list[Entry]:
         """The waiting transactions that fit into the next block, in order."""
@@ -177,7 +176,7 @@ class Ledger:
         self._state = finalized.after.settled()
         with self._turn:
             self._forget(self._mempool.rebase(self._state, finalized.block.entries))
-        # Ends here: the database is one checkpoint ahead of the anchor; the next start anchors those very bytes.
+        # Ends here: the database is one checkpoint ahead of the anchor; the next start anchors its bytes.
         fault.point("chain-block-committed")
         self.catch_up()
 
@@ -204,7 +203,7 @@ class Ledger:
         if refused:
             self.store.drop_pending(entry.hash for entry, _ in refused)
 
-    # ---- start-up --------------------------------------------------------------------------------
+    # ---- start-up ----------------------------------------------------------------------------
 
     def _recover(self, genesis: Genesis) -> tuple[StoredBlock, State]:
         """Bring database, anchor and files together after however the last process ended."""
@@ -252,8 +251,3 @@ def _opened(note: bytes, genesis: Genesis, where: str) -> Checkpoint:
         return open_checkpoint(note, genesis.trust()).checkpoint
     except ProofError as error:
         raise DataDamaged(f"The checkpoint in {where} is not one of this chain: {error}") from error
-
-
-def size_of(checkpoint: bytes) -> int:
-    """The number of leaves that a signed checkpoint of ours covers."""
-    return Checkpoint.parse(Note.parse(checkpoint).text).size

@@ -16,7 +16,7 @@ from lucid_blocks import refusals as no
 from lucid_blocks.models import Entry
 from lucid_blocks.rules import Draft, transact
 from lucid_blocks.state import State
-from lucid_blocks.store import PendingRow
+from lucid_blocks.tables import PendingRow
 from lucid_kit.errors import Forbidden, LimitExceeded
 
 

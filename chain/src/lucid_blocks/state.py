@@ -92,8 +92,8 @@ class State:
         return self.recent_blocks.get(height) or self.history.block_hash(height)
 
     def settled(self) -> State:
-        """The same state, once `history` holds everything up to its block."""
-        return replace(self, recent_closed={}, recent_blocks={})
+        """The same state, once `history` holds everything up to its block; the tip's hash stays at hand."""
+        return replace(self, recent_closed={}, recent_blocks={self.height: self.tip.hash()})
 
 
 def commitment(state: State, height: int) -> JSON:

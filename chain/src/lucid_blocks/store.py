@@ -13,72 +13,28 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from lucid_blocks.faults import DataDamaged, NotInitialised
-from lucid_blocks.models import Block, Entry, Frontier, Session
+from lucid_blocks.models import Block, Entry, Session
 from lucid_blocks.state import State, state_root
+from lucid_blocks.tables import (
+    LAYOUT,
+    SCHEMA,
+    PendingRow,
+    StoredBlock,
+    StoredRecord,
+    frontier,
+    transaction_row,
+    write_state,
+)
 from lucid_blocks.tree import grown
 from lucid_kit import fault
-from lucid_proof.canonical import decode, encode
+from lucid_proof.canonical import decode
 from lucid_proof.records import Header
-
-_LAYOUT: Final = 1
-_SCHEMA: Final = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
--- Every leaf of the log. A block's header stands at its log_size.
-CREATE TABLE leaves (position INTEGER PRIMARY KEY, data BLOB NOT NULL);
--- Level 0: leaf hashes; level n: roots of 256 hashes of level n-1: the rows of C2SP tiles.
-CREATE TABLE hashes (
-    level INTEGER, position INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, position)) WITHOUT ROWID;
-CREATE TABLE blocks (
-    height INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, time_ms INTEGER NOT NULL,
-    log_size INTEGER NOT NULL UNIQUE, log_root BLOB NOT NULL, txs INTEGER NOT NULL, checkpoint BLOB NOT NULL);
-CREATE INDEX blocks_by_root ON blocks (log_root);
-CREATE TABLE transactions (
-    id BLOB PRIMARY KEY, position INTEGER NOT NULL UNIQUE, height INTEGER NOT NULL, kind TEXT NOT NULL,
-    session TEXT, seq INTEGER, root BLOB) WITHOUT ROWID;
-CREATE INDEX records_of_session ON transactions (session, seq) WHERE session IS NOT NULL;
-CREATE INDEX records_by_root ON transactions (root) WHERE root IS NOT NULL;
-CREATE TABLE open_sessions (session TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE closed (session TEXT PRIMARY KEY, height INTEGER NOT NULL) WITHOUT ROWID;
--- Transactions that were answered and are not in a block yet, in the order in which they came.
-CREATE TABLE pending (
-    arrival INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, data BLOB NOT NULL, arrived_ms
-    INTEGER NOT NULL);
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBlock:
-    """A block as it was committed, with the checkpoint that signs it."""
-
-    header: Header
-    hash: bytes
-    checkpoint: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
-    """Where a transaction stands."""
-
-    id: bytes
-    position: int
-    height: int
-    kind: str
-    session: str | None
-    seq: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class PendingRow:
-    """A transaction that waits for its block."""
-
-    entry: Entry
-    arrived_ms: int
 
 
 class Store:
@@ -94,6 +50,8 @@ class Store:
     ------
     NotInitialised
         If there is no such file.
+    DataDamaged
+        If it is no database of this layout.
     """
 
     def __init__(self, path: Path) -> None:
@@ -104,10 +62,16 @@ class Store:
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._writer = self._connect()
-        layout = self._writer.execute("PRAGMA user_version").fetchone()[0]
-        if layout != _LAYOUT:
+        try:
+            layout = self._writer.execute("PRAGMA user_version").fetchone()[0]
+            if layout != LAYOUT:
+                raise DataDamaged(f"{path} has layout {layout}; this version reads {LAYOUT}.", path=path)
+        except sqlite3.DatabaseError as error:
             self._writer.close()
-            raise DataDamaged(f"{path} has layout {layout}; this version reads {_LAYOUT}.", path=path)
+            raise DataDamaged(f"{path} is no database: {error}.", path=path) from error
+        except DataDamaged:
+            self._writer.close()
+            raise
 
     @classmethod
     def create(cls, path: Path, first: Block, state: State, checkpoint: bytes) -> Store:
@@ -115,7 +79,7 @@ class Store:
         db = sqlite3.connect(path, isolation_level=None)
         try:
             db.execute("PRAGMA journal_mode=WAL")
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={_LAYOUT}; COMMIT;")
+            db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={LAYOUT}; COMMIT;")
         finally:
             db.close()
         path.chmod(0o600)
@@ -130,7 +94,7 @@ class Store:
                 db.close()
             self._readers.clear()
 
-    # ---- writing ---------------------------------------------------------------------------------
+    # ---- writing -----------------------------------------------------------------------------
 
     def accept(self, rows: Iterable[PendingRow]) -> None:
         """Remember transactions that are about to be answered; all or none.
@@ -199,9 +163,9 @@ class Store:
                 [transaction_row(entry, first + at, header.height) for at, entry in enumerate(block.entries)],
             )
             db.executemany("DELETE FROM pending WHERE id = ?", [(entry.hash,) for entry in block.entries])
-            _write_state(db, before, after)
+            write_state(db, before, after)
 
-    # ---- the history that the state machine asks -------------------------------------------------
+    # ---- the history that the state machine asks ---------------------------------------------
 
     def closed_at(self, session: str) -> int | None:
         """The height of the block that closed the session, or None."""
@@ -213,7 +177,7 @@ class Store:
         row = self._one("SELECT hash FROM blocks WHERE height = ?", height)
         return None if row is None else bytes(row[0])
 
-    # ---- reading ---------------------------------------------------------------------------------
+    # ---- reading -----------------------------------------------------------------------------
 
     def newest(self) -> StoredBlock:
         """The newest block that was committed."""
@@ -311,15 +275,15 @@ class Store:
             first,
             history=self,
             tip=tip.header,
-            log=_frontier(meta["log"]),
-            closed=_frontier(meta["closed"]),
+            log=frontier(meta["log"]),
+            closed=frontier(meta["closed"]),
             open={
                 name: Session.from_json(decode(data))
                 for name, data in self._all("SELECT session, data FROM open_sessions")
             },
             recorders=meta["recorders"],
             nonces=meta["nonces"],
-            recent_blocks={},
+            recent_blocks={tip.header.height: tip.hash},
         )
         if state_root(state) != tip.header.state_root:
             raise DataDamaged(f"The stored state is not the one block {tip.header.height} commits to.")
@@ -367,7 +331,8 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=30)
-        db.execute("PRAGMA synchronous=FULL")
+        with suppress(sqlite3.DatabaseError):  # a damaged file is named by whatever is asked of it first
+            db.execute("PRAGMA synchronous=FULL")
         return db
 
     def _reader(self) -> sqlite3.Connection:
@@ -405,59 +370,3 @@ def _hashes(db: sqlite3.Connection, level: int, start: int, end: int) -> list[by
         (level, start, end),
     )
     return [row[0] for row in rows]
-
-
-def transaction_row(entry: Entry, position: int, height: int) -> tuple[object, ...]:
-    """A transaction as the table `transactions` has it."""
-    body: Any = entry.tx.body
-    root = body.get("root")
-    return (
-        entry.hash,
-        position,
-        height,
-        entry.tx.kind,
-        body.get("session"),
-        body.get("seq"),
-        None if root is None else bytes.fromhex(root),
-    )
-
-
-def _write_state(db: sqlite3.Connection, before: State | None, after: State) -> None:
-    was = {} if before is None else before.open
-    db.executemany(
-        "INSERT INTO open_sessions VALUES (?, ?) ON CONFLICT DO UPDATE SET data = excluded.data",
-        [
-            (name, encode(session.to_json()))
-            for name, session in after.open.items()
-            if was.get(name) is not session
-        ],
-    )
-    newly = [(name, height) for name, height in after.recent_closed.items() if height == after.height]
-    db.executemany("DELETE FROM open_sessions WHERE session = ?", [(name,) for name, _ in newly])
-    db.executemany("INSERT INTO closed VALUES (?, ?)", newly)
-    db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", _meta(after).items())
-
-
-def derived_rows(state: State) -> dict[str, bytes]:
-    """What `Store.stored_state` gives for this state."""
-    rows = {f"meta {name}": value for name, value in _meta(state).items()}
-    rows.update((f"open {name}", encode(session.to_json())) for name, session in state.open.items())
-    return rows
-
-
-def _meta(state: State) -> dict[str, bytes]:
-    """The small parts of a state, as the table `meta` has them."""
-    return {
-        "closed": encode(_edge(state.closed)),
-        "log": encode(_edge(state.log)),
-        "nonces": encode(dict(state.nonces)),
-        "recorders": encode(dict(state.recorders)),
-    }
-
-
-def _edge(tree: Frontier) -> Any:
-    return {"hashes": [each.hex() for each in tree.hashes], "size": tree.size}
-
-
-def _frontier(value: Any) -> Frontier:
-    return Frontier(value["size"], tuple(bytes.fromhex(each) for each in value["hashes"]))

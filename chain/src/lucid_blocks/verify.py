@@ -18,7 +18,8 @@ from lucid_blocks.ledger import ANCHOR, DATABASE, TLOG
 from lucid_blocks.models import Block
 from lucid_blocks.refusals import Refused
 from lucid_blocks.state import MemoryHistory, State, apply
-from lucid_blocks.store import Store, StoredBlock, derived_rows, transaction_row
+from lucid_blocks.store import Store
+from lucid_blocks.tables import StoredBlock, derived_rows, transaction_row
 from lucid_blocks.tlog import resources
 from lucid_blocks.tree import grown
 from lucid_kit.errors import LucidError

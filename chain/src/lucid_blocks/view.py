@@ -8,7 +8,7 @@ from typing import Literal
 
 from lucid_blocks.ledger import Ledger
 from lucid_blocks.models import Entry
-from lucid_blocks.store import StoredBlock, StoredRecord
+from lucid_blocks.tables import StoredBlock, StoredRecord
 from lucid_blocks.tree import node
 from lucid_kit.errors import NotFound
 from lucid_proof import merkle

@@ -63,8 +63,9 @@ def mint(
     issuer: str,
     audience: str,
     clock: Clock,
+    backdate_s: int = 0,
 ) -> str:
-    """A signed token that is valid for `ttl_s` seconds from now.
+    """A signed token that is valid for `ttl_s` seconds from now, and was since `backdate_s` seconds ago.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def mint(
         "scope": " ".join(granted),
         "jti": new_id("tok"),
         "iat": now_s,
-        "nbf": now_s,
+        "nbf": now_s - backdate_s,
         "exp": now_s + ttl_s,
     }
     return jwt.encode(

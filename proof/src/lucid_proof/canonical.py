@@ -62,7 +62,9 @@ def decode(data: bytes) -> JSON:
         raise NotCanonical(f"not JSON: {error.msg}", f"character {error.pos}") from error
     except RecursionError:
         raise NotCanonical(f"nested more than {MAX_DEPTH} levels deep", "$") from None
-    if encode(value) != data:
+    # A parsed value of ASCII text without many brackets can only be plain: the check of `encode` is saved.
+    shallow = data.isascii() and b"\\u" not in data and data.count(b"{") + data.count(b"[") <= MAX_DEPTH
+    if (_ASCII_NAMES.encode(value).encode() if shallow else encode(value)) != data:
         raise NotCanonical("JSON, but not in canonical form (order of members, spaces, escapes)", "$")
     checked: JSON = value
     return checked
@@ -119,7 +121,10 @@ def _integer(digits: str) -> int:
     # Python refuses thousands of digits in its own way; 17 characters hold every integer allowed.
     if len(digits) > 17:
         raise NotCanonical("an integer beyond ±(2⁵³−1)", "$")
-    return int(digits)
+    value = int(digits)
+    if not -MAX_INTEGER <= value <= MAX_INTEGER:
+        raise NotCanonical("an integer beyond ±(2⁵³−1)", "$")
+    return value
 
 
 def _no_float(text: str) -> NoReturn:

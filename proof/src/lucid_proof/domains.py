@@ -7,7 +7,7 @@ table "Hashes" in docs/specs/encoding.md. All digests are 32 bytes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from lucid_proof.canonical import encode
@@ -43,6 +43,12 @@ def hasher() -> _Hash:
 def leaf_hash(data: Buffer) -> bytes:
     """Hash of a leaf (RFC 6962 § 2.1)."""
     return _sha256(b"\x00" + data).digest()
+
+
+def leaf_hashes(leaves: Iterable[bytes]) -> list[bytes]:
+    """`leaf_hash` of each, at the speed of hashing alone."""
+    sha256 = _sha256
+    return [sha256(b"\x00" + leaf).digest() for leaf in leaves]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:

@@ -64,7 +64,7 @@ def test_after_teardown_nothing_is_left(manager: Manager, client: XvfbClient) ->
     assert not listens(server["port"])
     assert f"xrdp_display_{status['display']['name'][1:]}\n" not in Path("/proc/net/unix").read_text()
     children = Path(f"/proc/{manager.pid}/task/{manager.pid}/children").read_text().split()
-    assert children == [], "the manager has children, perhaps zombies"
+    assert len(children) <= 1, "the manager has children beside its spare starter, perhaps zombies"
     assert Path("/etc/passwd").read_bytes() == passwd
     assert not list((manager.data / "servers").iterdir())
     wait_for(

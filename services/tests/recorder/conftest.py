@@ -34,7 +34,17 @@ class XServer:
     def __init__(self, width: int, height: int) -> None:
         read, write = os.pipe()
         self.process = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp", "-noreset"],
+            [
+                "Xvfb",
+                "-displayfd",
+                str(write),
+                "-screen",
+                "0",
+                f"{width}x{height}x24",
+                "-nolisten",
+                "tcp",
+                "-noreset",
+            ],
             pass_fds=[write],
             stderr=subprocess.DEVNULL,
         )
@@ -45,7 +55,13 @@ class XServer:
         self.socket = f"/tmp/.X11-unix/X{self.number}"
 
     def display(self) -> dict[str, Any]:
-        return {"name": self.name, "socket": self.socket, "xauthority": "", "ipc_pid": self.process.pid, "uid": 0}
+        return {
+            "name": self.name,
+            "socket": self.socket,
+            "xauthority": "",
+            "ipc_pid": self.process.pid,
+            "uid": 0,
+        }
 
     def run(self, *argv: str) -> None:
         subprocess.run(argv, check=True, env={**os.environ, "DISPLAY": self.name}, stdout=subprocess.DEVNULL)
@@ -115,7 +131,9 @@ class Painter:
     def set_windows(self, *windows: int) -> None:
         """What a window manager publishes: its list of windows."""
         cardinal = xcffib.xproto.Atom.WINDOW
-        self.core.ChangeProperty(0, self.root, self.atom("_NET_CLIENT_LIST"), cardinal, 32, len(windows), list(windows))
+        self.core.ChangeProperty(
+            0, self.root, self.atom("_NET_CLIENT_LIST"), cardinal, 32, len(windows), list(windows)
+        )
 
     def set_active(self, window: int) -> None:
         window_type = xcffib.xproto.Atom.WINDOW

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import xcffib
 import xcffib.xproto
-from .conftest import START, Driver, Painter, XServer
 
 from lucid.recording.events import CursorAt, CursorImage, DesktopEvent, Event, decode
 from lucid.recording.replay import last_frame
+
+from .conftest import START, Driver, Painter, XServer
 
 pytestmark = pytest.mark.real
 Start = Callable[..., Driver]
@@ -174,20 +176,22 @@ def test_chunks_follow_each_other_without_a_gap_even_when_nothing_happens(
     stopped = recorder.stop()
     spans = [(line["record"]["from"], line["record"]["to"]) for line in recorder.sealed()]
     assert spans[0][0] == attached["at"] >= START
-    assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(spans))
     assert all(end - begin <= 300 for begin, end in spans[:-1])
     assert spans[-1][1] <= stopped["at"]
     assert stopped["chunks"] == len(spans)
     assert all(line["record"]["size"] < 120 for line in recorder.sealed()[1:]), "an idle chunk is tiny"
 
 
-def test_a_chunk_names_the_newest_block_that_was_known(x_server: XServer, painter: Painter, start: Start) -> None:
+def test_a_chunk_names_the_newest_block_that_was_known(
+    x_server: XServer, painter: Painter, start: Start
+) -> None:
     recorder = start()
     recorder.attach(x_server)
     recorder.cut()
-    recorder.say("seen", height=9, hash="cd" * 32)
+    recorder.say("seen", height=9, hash="cd" * 32, time=0)
     recorder.cut()
-    recorder.say("seen", height=4, hash="ef" * 32)  # older than what is known: ignored
+    recorder.say("seen", height=4, hash="ef" * 32, time=0)  # older than what is known: ignored
     recorder.stop()
     heights = [line["record"]["seen"]["height"] for line in recorder.sealed()]
     assert heights == [3, 9, 9]
@@ -211,3 +215,19 @@ def test_statistics_come_at_the_end(x_server: XServer, start: Start) -> None:
     assert stats["stored"] == sum(line["record"]["size"] for line in recorder.sealed())
     assert stats["raw"] == sum(line["raw"] for line in recorder.sealed())
     assert 0 < stats["rss"] < 1 << 27
+
+
+def test_no_chunk_that_names_a_block_ends_before_it_when_the_chains_clock_is_set_forward(
+    x_server: XServer, painter: Painter, start: Start
+) -> None:
+    recorder = start()
+    recorder.attach(x_server)
+    later = START + 3_600_000
+    recorder.say("seen", height=9, hash="cd" * 32, time=later)
+    recorder.cut()
+    recorder.stop()
+    records = [line["record"] for line in recorder.sealed()]
+    assert records[0]["seen"]["height"] == 3
+    assert records[0]["to"] < later
+    assert all(record["to"] >= later for record in records if record["seen"]["height"] == 9)
+    assert all(one["to"] == next_["from"] for one, next_ in itertools.pairwise(records))

@@ -98,7 +98,9 @@ def test_bytes_are_either_refused_or_mean_themselves(data: bytes) -> None:
 
 
 @given(st.lists(later, min_size=1, max_size=4), st.data())
-def test_a_chunk_cut_short_is_refused_unless_cut_between_events(events: list[Event], data: st.DataObject) -> None:
+def test_a_chunk_cut_short_is_refused_unless_cut_between_events(
+    events: list[Event], data: st.DataObject
+) -> None:
     events = sorted(events, key=lambda event: event.at)
     whole = chunk(*events)
     ends = {4}

@@ -144,7 +144,14 @@ GEOMETRY = Geometry(0, 2, 2)
         [[GEOMETRY, FrameEnd(0, 0), FrameEnd(0, 2)]],
         [[GEOMETRY, FrameEnd(101, 0)]],
     ],
-    ids=["no geometry", "rectangle outside", "copy to outside", "copy from outside", "a frame missing", "too late"],
+    ids=[
+        "no geometry",
+        "rectangle outside",
+        "copy to outside",
+        "copy from outside",
+        "a frame missing",
+        "too late",
+    ],
 )
 def test_events_that_make_no_picture_are_refused(chunks: list[list[Event]]) -> None:
     with pytest.raises(MalformedRecording):

@@ -36,7 +36,9 @@ def test_chunks_and_journal_are_on_the_disk_for_the_owner_alone(spooled: Path) -
     journal = read_journal(spooled / JOURNAL, SESSION)
     assert journal.records == tuple(chunk(index)[0] for index in range(3))
     assert not journal.torn
-    assert [(spooled / chunk_name(index)).read_bytes() for index in range(3)] == [chunk(i)[1] for i in range(3)]
+    assert [(spooled / chunk_name(index)).read_bytes() for index in range(3)] == [
+        chunk(i)[1] for i in range(3)
+    ]
     assert spooled.stat().st_mode & 0o077 == 0
     assert (spooled / JOURNAL).stat().st_mode & 0o077 == 0
 

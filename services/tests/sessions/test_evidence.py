@@ -134,6 +134,16 @@ def test_a_session_does_not_begin_in_a_time_that_the_chain_has_not_reached() -> 
     assert SessionClock(ManualClock(T0 + 3_600_000), T0, T0 + 15_000).start_ms == T0 + 15_000
 
 
+def test_a_running_session_steps_forward_to_a_block_that_is_ahead_of_it_and_never_back() -> None:
+    wall = ManualClock(T0)
+    clock = SessionClock(wall, T0)
+    clock.reach(T0 + 3_600_000)
+    assert clock.now_ms() == T0 + 3_600_000
+    wall.advance(10)
+    clock.reach(T0)
+    assert clock.now_ms() == T0 + 3_600_010
+
+
 @given(st.lists(st.integers(-4_000_000, 4_000_000), min_size=1, max_size=6))
 def test_no_jump_of_the_wall_clock_reaches_a_running_session(jumps: list[int]) -> None:
     wall = ManualClock(T0)

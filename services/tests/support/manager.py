@@ -69,6 +69,11 @@ class Manager:
         )
         return answer.json() if answer.content else None
 
+    def text(self, path: str) -> str:
+        """What is answered to a GET, as text."""
+        assert self._http is not None
+        return self._http.get(path).text
+
     def create(self, session: str = "ses_1", **wish: object) -> dict[str, Any]:
         """A new server."""
         created: dict[str, Any] = self.call("POST", "/rdp/servers", 201, json={"session": session, **wish})
@@ -103,6 +108,8 @@ class Manager:
     def kill(self) -> None:
         """kill -9."""
         assert self._process is not None
+        assert self._http is not None
+        self._http.close()
         self._process.kill()
         self._process.wait()
 

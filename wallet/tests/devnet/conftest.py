@@ -1,37 +1,16 @@
-"""A running devnet for tests with real clients, and npm packages installed once for each lock file."""
+"""A running devnet for tests with real clients."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from fcntl import LOCK_EX, flock
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-ROOM = Path(__file__).parents[2]
-CACHE = ROOM.parent / ".cache"
-
-
-def installed(source: Path, name: str) -> Path:
-    """Install a package-lock.json into the cache, once, and return the directory."""
-    lock = source / "package-lock.json"
-    where = CACHE / f"{name}-{sha256(lock.read_bytes()).hexdigest()[:16]}"
-    where.mkdir(parents=True, exist_ok=True)
-    with (where / "installing").open("w") as held:
-        flock(held, LOCK_EX)
-        if not (where / "installed").exists():
-            for each in ("package.json", "package-lock.json"):
-                shutil.copy(source / each, where)
-            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-            subprocess.run(command, cwd=where, check=True, stdout=subprocess.DEVNULL)
-            (where / "installed").touch()
-    return where
+from npm_packages import ROOM, installed
 
 
 @pytest.fixture(scope="session")

@@ -223,12 +223,14 @@ def test_creating_twice_at_one_address_fails_the_second_time() -> None:
 
 
 def test_a_failing_or_poor_create_answers_zero() -> None:
-    for code in (
-        "60fe 6000 53 6001 6000 6000 f0",  # creation code that fails
-        "60ef 6000 53 60016000f3 6000 52 6005 601b 6000 f0",
-        "6000 6000 620fffff f0",  # more value than there is
-    ):
-        assert run(code + "6000 52 6020 6000 f3", energy=500_000).result in ("SUCCESS", "OUT_OF_ENERGY")
+    poor = run("6000 6000 620fffff f0 6000 52 6020 6000 f3", energy=500_000)
+    assert (poor.result, poor.output) == ("SUCCESS", bytes(32))
+    for creation in ("60006000fd", "60ef60005360016000f3"):  # it reverts; it returns code that begins with ef
+        size = len(bytes.fromhex(creation))
+        put = f"{0x5F + size:02x}{creation} 6000 52"
+        outcome = run(f"{put} 60{size:02x} 60{32 - size:02x} 6000 f0 6000 55", energy=500_000)
+        # Reverting gives the energy back; code that may not be kept burns what was lent.
+        assert outcome.result == ("SUCCESS" if creation.endswith("fd") else "OUT_OF_ENERGY")
 
 
 def test_selfdestruct_sends_the_balance_and_removes_the_code() -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from lucid_blocks.api.shapes import MAX_INTEGER, Chain, Closed, Count, Hex32
 from lucid_blocks.node import Node
-from lucid_blocks.store import StoredBlock
+from lucid_blocks.tables import StoredBlock
 from lucid_kit.clock import rfc3339
 from lucid_kit.errors import DomainError
 from lucid_proof.note import Note

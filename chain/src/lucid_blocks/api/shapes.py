@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lucid_blocks.models import Entry
 from lucid_blocks.node import Node
-from lucid_blocks.store import StoredBlock
+from lucid_blocks.tables import StoredBlock
 from lucid_kit.clock import rfc3339
 from lucid_kit.errors import ValidationFailed
 from lucid_proof.canonical import encode

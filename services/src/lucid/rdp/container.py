@@ -8,6 +8,7 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from lucid.rdp import processes
@@ -17,6 +18,60 @@ from lucid.rdp.models import Identity
 
 _LINE = 1 << 16
 News = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """A process that waits for a plan, and our end of its control socket."""
+
+    process: asyncio.subprocess.Process
+    control: socket.socket
+
+
+class Starters:
+    """Keeps one starter in reserve: starting Python is most of the time a new session would take."""
+
+    def __init__(self) -> None:
+        self._spare: Starter | None = None
+        self._refilling = asyncio.Lock()
+
+    async def take(self) -> Starter:
+        """The spare starter, or a new one if there is none."""
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.process.returncode is None:
+            return spare
+        return await _new_starter()
+
+    async def refill(self) -> None:
+        """Have a spare one again."""
+        async with self._refilling:
+            if self._spare is None:
+                self._spare = await _new_starter()
+
+    async def close(self) -> None:
+        """End the spare one."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            await _dismiss(spare)
+
+
+async def _new_starter() -> Starter:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = await asyncio.create_subprocess_exec(
+            *interpreter(),
+            str(theirs.fileno()),
+            pass_fds=[theirs.fileno()],
+            cwd="/",
+            env={},
+            stdin=asyncio.subprocess.DEVNULL,
+        )
+    return Starter(process, ours)
+
+
+async def _dismiss(starter: Starter) -> None:
+    starter.control.close()  # it reads no plan, and ends
+    await starter.process.wait()
 
 
 class Container:
@@ -37,21 +92,12 @@ class Container:
         self._gone = asyncio.Event()
         self.identity: Identity | None = None
 
-    async def start(self, plan: Plan) -> None:
+    async def start(self, plan: Plan, starters: Starters) -> None:
         """Start the first process and hand it the plan; what comes of it arrives as news."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            starter = await asyncio.create_subprocess_exec(
-                *interpreter(),
-                str(theirs.fileno()),
-                pass_fds=[theirs.fileno()],
-                cwd="/",
-                env={},
-                stdin=asyncio.subprocess.DEVNULL,
-            )
-        reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_LINE)
+        starter = await starters.take()
+        reader, self._writer = await asyncio.open_unix_connection(sock=starter.control, limit=_LINE)
         self._writer.write(plan.to_json())
-        self._listening = asyncio.create_task(self._listen(reader, starter))
+        self._listening = asyncio.create_task(self._listen(reader, starter.process))
 
     def admit(self) -> None:
         """Start the desktop."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from lucid.rdp import layout, passwords, probe, processes
 from lucid.rdp.certificates import Certificate
-from lucid.rdp.container import Container
+from lucid.rdp.container import Container, Starters
 from lucid.rdp.doorman import Doorman, Login, Seat
 from lucid.rdp.errors import DesktopNotStarted
 from lucid.rdp.layout import Place
@@ -37,6 +37,8 @@ class Instance:
         The one-time password's hash; can be replaced while the server runs.
     changed
         Called after each change of `server`.
+    starters
+        Where its first process comes from.
     cgroup
         The control group its processes are in; empty for none.
     cleared
@@ -49,6 +51,7 @@ class Instance:
         sealed: str,
         settings: RdpSettings,
         changed: Callable[[Server], None],
+        starters: Starters,
         cgroup: str = "",
         cleared: Callable[[], None] = lambda: None,
     ) -> None:
@@ -56,6 +59,7 @@ class Instance:
         self.sealed = sealed
         self._settings = settings
         self._changed = changed
+        self._starters = starters
         self.cgroup = cgroup
         self._cleared = cleared
         self._place = Place.of(server.port, settings)
@@ -90,7 +94,7 @@ class Instance:
         size = self.server.width, self.server.height
         port = await self._doorman.open()
         plan = layout.plan(self._place, self.server.username, size, port, tls, self._settings, self.cgroup)
-        await self._container.start(plan)
+        await self._container.start(plan, self._starters)
         await self._began.wait()
         self._raise_if_over()
 

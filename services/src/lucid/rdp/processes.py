@@ -125,13 +125,12 @@ def holder(inode: int, among: list[int]) -> int | None:
 
 
 def _sockets(pid: int) -> Iterator[int]:
-    try:
-        links = [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()]
-    except OSError:
-        return
-    for link in links:
-        if link.startswith("socket:["):
-            yield int(link[8:-1])
+    with contextlib.suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                link = str(entry.readlink())
+                if link.startswith("socket:["):
+                    yield int(link[8:-1])
 
 
 def connections(path: str) -> int:

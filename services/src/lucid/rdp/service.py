@@ -11,6 +11,7 @@ from typing import Any
 
 from lucid.rdp import certificates, errors, layout, passwords, ports, processes
 from lucid.rdp.cgroups import Cgroups
+from lucid.rdp.container import Starters
 from lucid.rdp.inside import linux
 from lucid.rdp.instance import Instance, PortTaken
 from lucid.rdp.models import Record, Server, State
@@ -46,6 +47,7 @@ class Servers:
         self._store = store
         self._cgroups = cgroups or Cgroups()
         self._grouped = False
+        self._starters = Starters()
         self._clock = clock
         self._records: dict[str, Record] = {}
         self._instances: dict[str, Instance] = {}
@@ -90,6 +92,7 @@ class Servers:
                     "server.cleared", server_id=server.id, session_id=server.session, reason=reason
                 )
             self._records[server.id] = record
+        self._later(self._starters.refill())
         return left
 
     async def _end_leftover(self, record: Record) -> bool:
@@ -108,6 +111,7 @@ class Servers:
             *(each.stop("the server manager was stopped") for each in self._instances.values())
         )
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._starters.close()
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -284,7 +288,9 @@ class Servers:
             record = self._records[server_id]
             group = self._group()
             cleared = partial(self._ungroup, group)
-            instance = Instance(record.server, record.secret, self.settings, self._note, group, cleared)
+            instance = Instance(
+                record.server, record.secret, self.settings, self._note, self._starters, group, cleared
+            )
             self._instances[server_id] = instance
             tls = certificates.new_certificate("lucid", self._clock.now_ms())
             try:
@@ -305,6 +311,7 @@ class Servers:
                 await instance.stop(f"could not be started: {error}", State.FAILED)
                 raise
             else:
+                self._later(self._starters.refill())
                 return
 
     async def _again(self, server_id: str) -> None:

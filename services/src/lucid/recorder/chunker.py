@@ -80,11 +80,6 @@ class Chunker:
         return self._packer is not None
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing happened in the running chunk."""
-        return self._packer is None or self._packer.raw == len(MAGIC)
-
-    @property
     def growth(self) -> int:
         """Bytes that compression has given so far, in all chunks."""
         return self.stored + (self._packer.stored if self._packer else 0)

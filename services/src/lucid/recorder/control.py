@@ -1,7 +1,7 @@
 """What the sessions service says to the recorder and hears from it: JSON lines on one socket.
 
-to the recorder    {"do":"configure",…} {"do":"attach","display":{…}} {"do":"seen",…} {"do":"pause",…}
-                   {"do":"resume"} {"do":"cut"} {"do":"event","event":{…}} {"do":"stop"}
+to the recorder    {"do":"configure",…} {"do":"attach","display":{…}} {"do":"seen",…,"time":ms}
+                   {"do":"pause",…} {"do":"resume"} {"do":"cut"} {"do":"event","event":{…}} {"do":"stop"}
 from the recorder  {"is":"configured"} {"is":"attached",…} {"is":"sealed","record":{…},"file":…,"raw":n}
                    {"is":"paused",…} {"is":"resumed",…} {"is":"stopped",…} {"is":"failed",…} {"is":"stats",…}
 """
@@ -143,6 +143,20 @@ class Configuration:
             fps=integer(command, "fps", 1, 60, 10),
             spool_limit=integer(command, "spool_limit", 0, 1 << 53),
         )
+
+
+def time_of(command: dict[str, Any]) -> int:
+    """The time of the block that a `seen` names, milliseconds since 1970.
+
+    Raises
+    ------
+    BadCommand
+        If there is none.
+    """
+    value = command.get("time")
+    if type(value) is not int or not 0 <= value < 1 << 53:
+        raise BadCommand("seen: time is not a number of milliseconds")
+    return value
 
 
 def seen_of(value: object) -> Seen:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lucid.recorder.chunker import CUT_LEAD, Chunker, Sealed
-from lucid.recorder.control import Configuration, Control, seen_of
+from lucid.recorder.control import Configuration, Control, seen_of, time_of
 from lucid.recorder.errors import BadCommand, ControlLost, RecorderFault
 from lucid.recorder.film import Film
 from lucid.recorder.pace import Pace
@@ -26,6 +26,8 @@ POINTER_IDLE_MS: Final = 1_000
 """Between two looks at the pointer when it has not moved for `POINTER_REST_MS`."""
 POINTER_REST_MS: Final = 5_000
 STATS_MS: Final = 30_000
+CLOCK_STEP: Final = 1_000
+"""Milliseconds behind the chain from which on stepping forward is worth a chunk of its own."""
 
 
 class Recorder:
@@ -204,8 +206,17 @@ class Recorder:
 
     def _learn_seen(self, command: dict[str, Any]) -> None:
         seen = seen_of({name: command.get(name) for name in ("height", "hash")})
-        if self._config is not None and seen.height >= self._seen.height:
-            self._seen = seen
+        block_ms = time_of(command)
+        if self._config is None or seen.height < self._seen.height:
+            return
+        behind = block_ms - self._now()
+        if behind > 0:
+            # The chain's clock was set forward: a chunk that names the new block must not end before it, so
+            # what was filmed by the old clock is sealed under the old block (ADR 0003).
+            if behind > CLOCK_STEP and self._film is not None and not self._paused:
+                self._cut(command)
+            self._start_tick -= behind
+        self._seen = seen
 
     def _pause(self, _: dict[str, Any]) -> None:
         chunker = self._recording()[1]

@@ -76,8 +76,9 @@ class Conductor:
 
     def block(self, header: Header) -> None:
         """Tell the recorder of a new block."""
-        seen = header.seen()
-        self._inbox.start(self._recorder.send({"do": "seen", "height": seen.height, "hash": seen.hash.hex()}))
+        self._session_clock.reach(header.time_ms)
+        seen = header.seen().to_json()
+        self._inbox.start(self._recorder.send({"do": "seen", **seen, "time": header.time_ms}))
 
     async def run(self) -> None:
         """Conduct until the session is over."""

@@ -14,7 +14,14 @@ ORDER = ("chain", "auth", "rdp", "sessions")
 """Each needs only those before it."""
 
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
-_TEST_ONLY = ("LD_PRELOAD", "FAKETIME", "FAKETIME_TIMESTAMP_FILE", "FAKETIME_NO_CACHE", "DONT_FAKE_MONOTONIC")
+# Handed on only where a test has set them: a clock that jumps, and lines that are counted.
+_TEST_ONLY = (
+    "COVERAGE_PROCESS_CONFIG",
+    "FAKETIME_DONT_FAKE_MONOTONIC",
+    "FAKETIME_NO_CACHE",
+    "FAKETIME_TIMESTAMP_FILE",
+    "LD_PRELOAD",
+)
 
 
 @dataclass(frozen=True, slots=True)

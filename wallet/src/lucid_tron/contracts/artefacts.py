@@ -26,7 +26,7 @@ class ArtefactDamaged(SystemFault):
 class Artefact:
     """One compiled contract. `bytecode` creates it, `runtime` is what then stands on the chain.
 
-    Immutable values are zero in `runtime`; the chain has them filled in.
+    Immutable values are zero in `runtime`, at `immutables` (start, length); the chain has them filled in.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Artefact:
     runtime: bytes
     bytecode_sha256: str
     runtime_sha256: str
+    immutables: tuple[tuple[int, int], ...]
 
     def chain_abi(self) -> list[dict[str, Any]]:
         """Return the ABI in the words of TRON's SmartContract.ABI, which knows no tuple components."""
@@ -73,6 +74,7 @@ def artefact(name: str) -> Artefact:
         runtime=bytes.fromhex(content["runtime"]),
         bytecode_sha256=content["bytecode_sha256"],
         runtime_sha256=content["runtime_sha256"],
+        immutables=tuple((start, length) for start, length in content["immutables"]),
     )
     if sha256(found.bytecode).hexdigest() != found.bytecode_sha256:
         raise ArtefactDamaged(f"The bytecode of {name} has not the digest {found.bytecode_sha256}")

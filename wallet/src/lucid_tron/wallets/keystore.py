@@ -1,10 +1,10 @@
 """The keystore: secrets wrapped under a master key, which a passphrase opens.
 
-    passphrase ─ scrypt ─▶ key ─ AES-256-GCM ─▶ master key ─ AES-256-GCM ─▶ each secret
+    passphrase ─ scrypt ─▶ key ─ AES-256-GCM ─▶ master keys ─ AES-256-GCM ─▶ each secret
 
-The file holds the salt and the wrapped master key and nothing else; wrapped secrets lie in the database.
-Each is bound to its wallet by authenticated data, so one cannot be put in another's place. Wrapping goes
-through a port (`wrap`, `unwrap`): a transit engine fits where this file is.
+The file holds the salt and the wrapped master keys and nothing else; wrapped secrets lie in the database.
+Each is bound to its wallet by authenticated data, so one cannot be put in another's place. It is one more
+adapter of the key custody port: the key file or a transit engine serve wallets just as well.
 """
 
 from __future__ import annotations
@@ -14,33 +14,21 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import scrypt
 from pathlib import Path
-from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lucid_kit import fault
+from lucid_kit.custody import CannotUnwrap, WrappedKey
 from lucid_kit.files import write_atomic
 from lucid_tron.wallets.errors import KeystoreDamaged, KeystoreExposed, WrongPassphrase
 
 _NONCE = 12
 _VERSION = 1
-_MASTER_CONTEXT = b"lucid-tron keystore v1 master key"
-
-
-class Custody(Protocol):
-    """Who wraps secrets. Both calls may go over a network."""
-
-    async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
-        """Encrypt a secret, bound to `context`."""
-        ...
-
-    async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
-        """Decrypt a secret that was wrapped with the same context."""
-        ...
+_MASTER_CONTEXT = b"lucid-tron keystore v1 master key "
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +40,35 @@ class Cost:
     p: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Keystore:
-    """An opened keystore. It shows nothing of its key."""
+@dataclass(frozen=True, slots=True, repr=False)
+class _Lock:
+    """What a passphrase was stretched to, and how."""
 
-    path: Path
-    _master: bytes = field(repr=False)
+    key: bytes
+    salt: bytes
+    cost: Cost
+
+    @classmethod
+    def new(cls, passphrase: str, cost: Cost) -> _Lock:
+        return cls.of(passphrase, os.urandom(32), cost)
+
+    @classmethod
+    def of(cls, passphrase: str, salt: bytes, cost: Cost) -> _Lock:
+        # A damaged file must not make us fill the memory: four times the default at most.
+        if not (1 < cost.n <= 1 << 19 and 1 <= cost.r <= 8 and 1 <= cost.p <= 4):
+            raise ValueError("scrypt's parameters are out of range")
+        memory = 128 * cost.n * cost.r + (2 << 20)
+        key = scrypt(passphrase.encode(), salt=salt, n=cost.n, r=cost.r, p=cost.p, maxmem=memory, dklen=32)
+        return cls(key, salt, cost)
+
+
+class Keystore:
+    """An opened keystore. It shows nothing of its keys."""
+
+    def __init__(self, path: Path, lock: _Lock, masters: Mapping[str, bytes]) -> None:
+        self.path = path
+        self._lock = lock
+        self._masters = dict(masters)
 
     @classmethod
     def create(cls, path: Path, passphrase: str, cost: Cost | None = None) -> Keystore:
@@ -70,9 +81,9 @@ class Keystore:
         """
         if path.exists():
             raise FileExistsError(f"{path} exists; a keystore is never overwritten")
-        master = os.urandom(32)
-        _write(path, passphrase, master, cost or Cost())
-        return cls(path, master)
+        made = cls(path, _Lock.new(passphrase, cost or Cost()), {"1": os.urandom(32)})
+        made._write()
+        return made
 
     @classmethod
     def open(cls, path: Path, passphrase: str) -> Keystore:
@@ -97,45 +108,66 @@ class Keystore:
         try:
             stored = json.loads(content)
             if stored["version"] != _VERSION:
-                raise KeystoreDamaged(
-                    f"{path} has version {stored['version']!r}; this program reads {_VERSION}"
-                )
+                raise KeystoreDamaged(f"{path} has version {stored['version']!r}, not {_VERSION}")
             cost = Cost(**{name: int(stored["scrypt"][name]) for name in ("n", "r", "p")})
-            salt, wrapped = bytes.fromhex(stored["scrypt"]["salt"]), bytes.fromhex(stored["master"])
-            key = _stretch(passphrase, salt, cost)
-        except (ValueError, KeyError, TypeError, MemoryError) as error:
-            raise KeystoreDamaged(f"{path} is not a keystore") from error
-        try:
-            master = AESGCM(key).decrypt(wrapped[:_NONCE], wrapped[_NONCE:], _MASTER_CONTEXT)
+            lock = _Lock.of(passphrase, bytes.fromhex(stored["scrypt"]["salt"]), cost)
+            wrapped = {str(id_): bytes.fromhex(text) for id_, text in stored["masters"].items()}
+            masters = {
+                id_: _open(lock.key, blob, _MASTER_CONTEXT + id_.encode()) for id_, blob in wrapped.items()
+            }
+            if not masters:
+                raise KeystoreDamaged(f"{path} holds no master key")
         except InvalidTag:
             raise WrongPassphrase(f"{path} does not open with this passphrase") from None
-        return cls(path, master)
+        except (ValueError, KeyError, TypeError, AttributeError, MemoryError) as error:
+            raise KeystoreDamaged(f"{path} is not a keystore") from error
+        return cls(path, lock, masters)
 
     def change_passphrase(self, passphrase: str, cost: Cost | None = None) -> None:
         """Write the file anew under another passphrase. Wrapped secrets stay as they are."""
+        self._lock = _Lock.new(passphrase, cost or self._lock.cost)
         fault.point("keystore-rewrapped")
         # Ends here: the old file stands, with the old passphrase.
-        _write(self.path, passphrase, self._master, cost or Cost())
+        self._write()
 
-    async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
-        """Encrypt a secret, bound to `context`: nonce ‖ ciphertext ‖ tag."""
-        nonce = os.urandom(_NONCE)
-        return nonce + AESGCM(self._master).encrypt(nonce, secret, _bind(context))
+    async def wrap(self, plaintext: bytes, context: Mapping[str, str]) -> WrappedKey:
+        """Encrypt a secret under the newest master key, bound to `context`: nonce ‖ ciphertext ‖ tag."""
+        key_id = next(reversed(self._masters))
+        return WrappedKey(_seal(self._masters[key_id], plaintext, _bind(context)), key_id)
 
-    async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
+    async def unwrap(self, wrapped: WrappedKey, context: Mapping[str, str]) -> bytes:
         """Decrypt a secret.
 
         Raises
         ------
-        KeystoreDamaged
+        CannotUnwrap
             If it was altered, belongs to another context, or to another keystore.
         """
         try:
-            return AESGCM(self._master).decrypt(wrapped[:_NONCE], wrapped[_NONCE:], _bind(context))
-        except (InvalidTag, ValueError):
-            raise KeystoreDamaged(
-                "A secret does not open: altered, moved, or of another keystore", **dict(context)
-            ) from None
+            return _open(self._masters[wrapped.key_id], wrapped.bytes, _bind(context))
+        except (InvalidTag, KeyError, ValueError):
+            said = "A secret does not open: altered, moved, or of another keystore"
+            raise CannotUnwrap(said, **dict(context)) from None
+
+    async def rotate(self) -> str:
+        """Make a new master key for what is wrapped from now on; older ones still unwrap. Gives its id."""
+        key_id = str(len(self._masters) + 1)
+        self._masters[key_id] = os.urandom(32)
+        # Before anything is wrapped under it: the file must hold the key by then.
+        self._write()
+        return key_id
+
+    def _write(self) -> None:
+        cost = self._lock.cost
+        stored = {
+            "version": _VERSION,
+            "scrypt": {"n": cost.n, "r": cost.r, "p": cost.p, "salt": self._lock.salt.hex()},
+            "masters": {
+                id_: _seal(self._lock.key, master, _MASTER_CONTEXT + id_.encode()).hex()
+                for id_, master in self._masters.items()
+            },
+        }
+        write_atomic(self.path, json.dumps(stored, indent=2).encode() + b"\n", 0o600)
 
 
 async def open_keystore(path: Path, passphrase: str) -> Keystore:
@@ -147,20 +179,10 @@ def _bind(context: Mapping[str, str]) -> bytes:
     return json.dumps(dict(context), sort_keys=True, separators=(",", ":")).encode()
 
 
-def _stretch(passphrase: str, salt: bytes, cost: Cost) -> bytes:
-    # A damaged file must not make us fill the memory: four times the default at most.
-    if not (1 < cost.n <= 1 << 19 and 1 <= cost.r <= 8 and 1 <= cost.p <= 4):
-        raise ValueError("scrypt's parameters are out of range")
-    memory = 128 * cost.n * cost.r + (2 << 20)
-    return scrypt(passphrase.encode(), salt=salt, n=cost.n, r=cost.r, p=cost.p, maxmem=memory, dklen=32)
+def _seal(key: bytes, plaintext: bytes, bound: bytes) -> bytes:
+    nonce = os.urandom(_NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, plaintext, bound)
 
 
-def _write(path: Path, passphrase: str, master: bytes, cost: Cost) -> None:
-    salt, nonce = os.urandom(32), os.urandom(_NONCE)
-    wrapped = nonce + AESGCM(_stretch(passphrase, salt, cost)).encrypt(nonce, master, _MASTER_CONTEXT)
-    stored = {
-        "version": _VERSION,
-        "scrypt": {"n": cost.n, "r": cost.r, "p": cost.p, "salt": salt.hex()},
-        "master": wrapped.hex(),
-    }
-    write_atomic(path, json.dumps(stored, indent=2).encode() + b"\n", 0o600)
+def _open(key: bytes, sealed: bytes, bound: bytes) -> bytes:
+    return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], bound)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lucid_tron import abi
+from lucid_tron.codec.address import Address
 from lucid_tron.codec.contracts import (
     AccountPermissionUpdateContract,
     CreateSmartContract,
@@ -22,8 +23,14 @@ _AMOUNTS = {
 }
 
 
+_PAYOUTS = "(bytes32,(bytes32,address,uint256)[])"
+_PAY_BATCH = abi.selector("payBatch" + _PAYOUTS)
+
+
 def spends(raw: RawTransaction) -> dict[str, int]:
-    """Amounts by asset ("TRX" in sun, a token's address in its units). Staking moves nothing out.
+    """Amounts by asset: "TRX" in sun, a token's address in its units, a router's in the units it pays out.
+
+    Staking moves nothing out.
 
     Raises
     ------
@@ -46,6 +53,8 @@ def spends(raw: RawTransaction) -> dict[str, int]:
 
 
 def _of_call(call: TriggerSmartContract) -> dict[str, int]:
+    if call.data[:4] == _PAY_BATCH and not (call.call_value or call.call_token_value or call.token_id):
+        return {str(call.contract_address): sum(amount for _, _, amount in payouts_of(call.data))}
     kinds = _AMOUNTS.get(call.data[:4])
     if kinds is None:
         raise CannotSign(f"The call {call.data[:4].hex()} of {call.contract_address} cannot be read")
@@ -59,3 +68,26 @@ def _of_call(call: TriggerSmartContract) -> dict[str, int]:
         raise CannotSign(f"The call cannot be read: {error.detail}") from error
     amounts = {str(call.contract_address): amount}
     return amounts | ({TRX: call.call_value} if call.call_value else {})
+
+
+def payouts_of(data: bytes) -> list[tuple[bytes, Address, int]]:
+    """The payouts (id, recipient, units) of a call of the router's `payBatch`.
+
+    Raises
+    ------
+    CannotSign
+        If the data is not exactly how these payouts are encoded: the ABI lets one call be written in many
+        ways, of which a person and a contract could read different things.
+    """
+    words = data[4:]
+    try:
+        (batch, _, count) = abi.decode(("bytes32", "uint256", "uint256"), words)
+        if len(words) != 96 + 96 * count:
+            raise abi.AbiMismatch(f"{len(words)} bytes are not those of {count} payouts")
+        flat = abi.decode(("bytes32", "address", "uint256") * count, words[96:])
+        payouts = [(flat[i], flat[i + 1], flat[i + 2]) for i in range(0, len(flat), 3)]
+        if abi.encode(_PAYOUTS, (batch, payouts)) != words:
+            raise abi.AbiMismatch("the encoding is not canonical")
+    except abi.AbiMismatch as error:
+        raise CannotSign(f"The batch cannot be read: {error.detail}") from error
+    return payouts

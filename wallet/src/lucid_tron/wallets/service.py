@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lucid_kit.clock import Clock
+from lucid_kit.custody import KeyCustody, WrappedKey
 from lucid_kit.documents import Collection, Documents, DuplicateKey, Index
 from lucid_kit.ids import new_id
 from lucid_tron.codec import transaction
@@ -22,7 +23,6 @@ from lucid_tron.wallets.errors import (
     WalletArchived,
     WalletNotFound,
 )
-from lucid_tron.wallets.keystore import Custody
 from lucid_tron.wallets.models import BackupPhrase, Cap, Kind, Wallet
 from lucid_tron.wallets.reading import spends
 from lucid_tron.wallets.spending import Spending
@@ -41,7 +41,7 @@ class Wallets:
 
     collections = (WALLETS, *Spending.collections)
 
-    def __init__(self, documents: Documents, custody: Custody, clock: Clock) -> None:
+    def __init__(self, documents: Documents, custody: KeyCustody, clock: Clock) -> None:
         self._documents = documents
         self._custody = custody
         self._clock = clock
@@ -177,8 +177,7 @@ class Wallets:
         )
         document = wallet.to_document()
         document["secrets"] = {
-            label: (await self._custody.wrap(secret, _context(wallet.id, label))).hex()
-            for label, secret in (secrets or {}).items()
+            label: await self._wrapped(secret, wallet.id, label) for label, secret in (secrets or {}).items()
         }
         try:
             await self._documents.insert(WALLETS.name, document)
@@ -299,7 +298,12 @@ class Wallets:
         wrapped = (document or {}).get("secrets", {}).get(label)
         if wrapped is None:
             raise CannotSign(f"{wallet.name!r} ({wallet.kind}) has no {label}")
-        return await self._custody.unwrap(bytes.fromhex(wrapped), _context(wallet.id, label))
+        key = WrappedKey(bytes.fromhex(wrapped["bytes"]), wrapped["key_id"])
+        return await self._custody.unwrap(key, _context(wallet.id, label))
+
+    async def _wrapped(self, secret: bytes, wallet_id: str, label: str) -> dict[str, str]:
+        wrapped = await self._custody.wrap(secret, _context(wallet_id, label))
+        return {"bytes": wrapped.bytes.hex(), "key_id": wrapped.key_id}
 
     async def spent(self, wallet_id: str, asset: str) -> int:
         """What a wallet spent of an asset today (UTC)."""

@@ -17,7 +17,10 @@ def main() -> int:
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     lines = control.makefile("rb")
-    plan = Plan.from_json(lines.readline())
+    line = lines.readline()
+    if not line:
+        return 0  # a spare that was not needed
+    plan = Plan.from_json(line)
     if plan.cgroup:
         Path(plan.cgroup, "cgroup.procs").write_text("0")
     try:

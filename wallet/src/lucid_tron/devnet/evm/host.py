@@ -48,7 +48,6 @@ class Run:
     internal_calls: int = 0
     penalty: int = 0
     factors: dict[bytes, int] = field(default_factory=dict)
-    steps_by_contract: dict[bytes, int] = field(default_factory=dict)
     _logs: itertools.count[int] = field(default_factory=itertools.count)
 
     def get_next_log_counter(self) -> int:
