@@ -334,7 +334,9 @@ def test_a_wrong_clock_makes_no_claim_that_the_chain_contradicts(plant: Plant, o
         **QUICK,
         prefix=["env", "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", offset],
     )
-    time.sleep(1)  # until the chain was seen to go on
+    seen = plant.chain_height()
+    while plant.chain_height() < seen + 3:  # until the chain was seen to go on
+        time.sleep(0.05)
     id_ = plant.create()["id"]
     plant.recorded(id_, 3)
     plant.ok("POST", f"/sessions/{id_}/stop")
