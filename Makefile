@@ -57,6 +57,7 @@ bench-recorder: setup  ## a recorder's CPU, idle and busy, against ffmpeg x264 o
 .PHONY: bench-connect
 bench-connect: setup  ## from the API call to the first desktop pixel at an RDP client, 20 times
 	$(BENCH)/connect.py
+	PYTHONPATH=.:services/tests $(BENCH)/rdp_connect.py
 
 .PHONY: bench-merkle
 bench-merkle: setup  ## a million leaves against hashing alone

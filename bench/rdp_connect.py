@@ -15,10 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "services" / "tests"))
-
-from support.desktop import XvfbClient
 from support.manager import Manager
+
+from demo.desktop import XvfbClient
 
 PHASES = (
     "create → ready",
