@@ -8,9 +8,11 @@ index serves it.
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +71,8 @@ class SqliteDocuments:
         """
         documents = cls(path)
         try:
+            with translated(path):
+                make_file(path)
             await documents._on_writer(lambda db: db.execute("PRAGMA user_version").fetchone())
         except BaseException:
             await documents.close()
@@ -348,10 +352,34 @@ class _Delete:
         return db.execute(self._sql, self._values).rowcount == 1
 
 
+def make_file(path: Path) -> None:
+    """Make an empty database that only its owner can read, if there is none; the directory must exist.
+
+    Never by a descriptor: when a process closes any descriptor of a file, its record locks on that file are
+    gone (fcntl(2)), also those of SQLite's connections to it. The next process that looked in and left
+    would take itself for the last one and remove the write-ahead log under them
+    (https://sqlite.org/howtocorrupt.html, 2.2). mknod(2) needs no descriptor.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made, or is there and may not be written.
+    """
+    # SQLite follows links, mknod does not.
+    place = path.resolve()
+    with contextlib.suppress(FileExistsError):
+        os.mknod(place, stat.S_IFREG | 0o600)
+    if not os.access(place, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection with the settings durability needs."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
+    """A connection, with the settings durability needs, to a database that `make_file` has made."""
+    # rw: a database that someone removed must not come back empty.
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    db = sqlite3.connect(
+        address, uri=True, isolation_level=None, check_same_thread=False, cached_statements=512
+    )
     try:
         db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         db.execute("PRAGMA journal_mode = WAL")
