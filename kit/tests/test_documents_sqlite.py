@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,30 @@ async def test_a_database_that_may_not_be_written_is_unavailable(
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)  # root may write everything
     with pytest.raises(StoreUnavailable, match="Permission denied"):
         await SqliteDocuments.open(tmp_path / "x.db")
+
+
+async def test_a_transaction_cancelled_while_it_begins_leaves_the_store_usable(tmp_path: Path) -> None:
+    documents = await SqliteDocuments.open(tmp_path / "x.db")
+    await documents.ensure(THINGS)
+    begins, go_on = threading.Event(), threading.Event()
+    held = asyncio.create_task(documents._on_writer(lambda _db: (begins.set(), go_on.wait())))
+    await asyncio.to_thread(begins.wait)
+
+    async def insert() -> None:
+        async with documents.transaction() as inside:
+            await inside.insert("things", {"id": "a"})
+
+    cancelled = asyncio.create_task(insert())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(held, cancelled, return_exceptions=True)
+    assert cancelled.cancelled()
+    await insert()
+    assert await documents.count("things") == 1
+    await documents.close()
 
 
 async def test_writing_past_a_transaction_inside_it_is_a_mistake_not_a_deadlock(tmp_path: Path) -> None:

@@ -138,18 +138,19 @@ class SqliteDocuments:
         self._refuse_inside()
         async with self._write_lock:
             token = _in_transaction.set(_in_transaction.get() | {id(self)})
+            inside = _Transaction(self)
             try:
+                # Also a cancelled BEGIN may have begun: what follows from here on is rolled back.
                 await self._on_writer(lambda db: db.execute("BEGIN IMMEDIATE"))
-                try:
-                    inside = _Transaction(self)
-                    yield inside
-                    inside.over = True
-                    await self._on_writer(lambda db: db.execute("COMMIT"))
-                finally:
-                    inside.over = True
-                    await self._on_writer(lambda db: db.in_transaction and db.execute("ROLLBACK"))
+                yield inside
+                inside.over = True
+                await self._on_writer(lambda db: db.execute("COMMIT"))
             finally:
-                _in_transaction.reset(token)
+                inside.over = True
+                try:
+                    await self._on_writer(lambda db: db.in_transaction and db.execute("ROLLBACK"))
+                finally:
+                    _in_transaction.reset(token)
 
     async def ping(self) -> None:
         await self._on_reader(lambda db: db.execute("SELECT 1").fetchone())
