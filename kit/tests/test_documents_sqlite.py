@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from lucid_kit._documents_sqlite import SqliteDocuments, connect, make_file, translated
+from lucid_kit._documents_sqlite import SqliteDocuments
+from lucid_kit._sqlite_file import connect, make_file, translated
+from lucid_kit._sqlite_query import select
 from lucid_kit.documents import Collection, DuplicateKey, Index, StoreDamaged, open_documents, page_cursor
 from lucid_kit.errors import StoreFull, StoreReadOnly, StoreUnavailable
 
@@ -57,20 +59,20 @@ async def test_a_query_without_an_index_is_seen_in_the_plan(tmp_path: Path) -> N
 async def test_the_next_page_begins_inside_the_index(tmp_path: Path) -> None:
     documents = await SqliteDocuments.open(tmp_path / "x.db")
     await documents.ensure(Collection("things", Index("made_ms")))
-    from lucid_kit._documents_sqlite import select
-
     sort: Any = [("made_ms", 1)]
     after = page_cursor({"id": "a", "made_ms": 5}, sort)
     sql, values = select(documents._known("things"), None, sort, 10, after)
-    plan = await documents._on_reader(lambda db: db.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
+    plan = await documents._threads.read(
+        lambda db: db.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+    )
     await documents.close()
     assert "SEARCH things USING INDEX things__made_ms (<expr>>?)" in str(plan)
 
 
 async def test_every_commit_reaches_the_disk(tmp_path: Path) -> None:
     documents = await SqliteDocuments.open(tmp_path / "x.db")
-    assert await documents._on_writer(lambda db: db.execute("PRAGMA synchronous").fetchone()) == (2,)
-    assert await documents._on_writer(lambda db: db.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
+    assert await documents._threads.write(lambda db: db.execute("PRAGMA synchronous").fetchone()) == (2,)
+    assert await documents._threads.write(lambda db: db.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
     await documents.close()
     assert (tmp_path / "x.db").stat().st_mode & 0o777 == 0o600
 
@@ -148,7 +150,9 @@ async def test_a_process_that_looks_in_and_leaves_sees_everything_and_takes_noth
         await later.ensure(THINGS)
         assert await later.count("things") == number + 1
         await later.close()
-    assert await documents._on_writer(lambda db: db.execute("PRAGMA integrity_check").fetchall()) == [("ok",)]
+    assert await documents._threads.write(lambda db: db.execute("PRAGMA integrity_check").fetchall()) == [
+        ("ok",)
+    ]
     await documents.close()
     with contextlib.closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -203,7 +207,7 @@ async def test_a_transaction_cancelled_while_it_begins_leaves_the_store_usable(t
     documents = await SqliteDocuments.open(tmp_path / "x.db")
     await documents.ensure(THINGS)
     begins, go_on = threading.Event(), threading.Event()
-    held = asyncio.create_task(documents._on_writer(lambda _db: (begins.set(), go_on.wait())))
+    held = asyncio.create_task(documents._threads.write(lambda _db: (begins.set(), go_on.wait())))
     await asyncio.to_thread(begins.wait)
 
     async def insert() -> None:
@@ -277,8 +281,8 @@ async def test_a_full_disk_is_named_and_what_was_stored_stays(tmp_path: Path) ->
     documents = await SqliteDocuments.open(tmp_path / "x.db")
     await documents.ensure(THINGS)
     await documents.insert("things", {"id": "a"})
-    pages = await documents._on_writer(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
-    await documents._on_writer(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchall())
+    pages = await documents._threads.write(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
+    await documents._threads.write(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchall())
     with pytest.raises(StoreFull, match="full"):
         await documents.insert("things", {"id": "b", "x": "x" * 100_000})
     assert await documents.count("things") == 1
@@ -294,7 +298,7 @@ async def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
 async def test_a_database_that_someone_else_holds_is_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lucid_kit._documents_sqlite._BUSY_MS", 10)
+    monkeypatch.setattr("lucid_kit._sqlite_file._BUSY_MS", 10)
     documents = await open_documents(f"sqlite://{tmp_path}/x.db")
     await documents.ensure(THINGS)
     other = connect(tmp_path / "x.db")
