@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import start
 from demo.instance import Instance
+from instances import start
 
 ROOT = Path(__file__).parents[1]
 WALLET_SERVICES = {"wallets", "client", "usdt", "payouts", "staking", "gateway"}

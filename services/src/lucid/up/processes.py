@@ -20,10 +20,7 @@ _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "V
 # Handed on only where a test has set them: a clock that jumps, and lines that are counted.
 _TEST_ONLY = (
     "COVERAGE_PROCESS_CONFIG",
-    "FAKETIME_DONT_FAKE_MONOTONIC",
-    "FAKETIME_NO_CACHE",
-    "FAKETIME_TIMESTAMP_FILE",
-    "LD_PRELOAD",
+    "LUCID_FAULT_CLOCK",
 )
 
 
