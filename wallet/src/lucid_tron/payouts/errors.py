@@ -66,6 +66,15 @@ class ProcessorRunning(DomainError):
     advice = "Stop the other processor; two at once are never needed."
 
 
+class BooksContradictChain(SystemFault):
+    """The chain and the books tell different things of one payout."""
+
+    code = "LUCID_ERR_5832"
+    advice = (
+        "Send nothing. Find out which is right (the chain is what was paid) before the books are accepted."
+    )
+
+
 class BooksNotNewest(SystemFault):
     """The database is not the one that payouts were last sent from: an older copy, or another."""
 

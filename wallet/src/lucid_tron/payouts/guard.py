@@ -28,8 +28,9 @@ _FILE: Final = "head.json"
 class Guard:
     """The head file in a directory that no backup of the database contains. One process at a time has it.
 
-        with Guard.create(directory) | Guard(directory) as guard:
+        with Guard(directory) as guard:
             await guard.check(book)
+            processor = PayoutProcessor(…, guard=guard)
 
     Raises
     ------
@@ -92,12 +93,24 @@ class Guard:
             If the ledger was altered.
         """
         found = await ledger.verify(book.documents)
+        await self.require(book)
+        return found
+
+    async def require(self, book: Book) -> None:
+        """Check that the ledger contains the head that was kept: one look-up, made in every run.
+
+        Raises
+        ------
+        BooksNotNewest
+            If it does not, or somebody else wrote the file: then payouts are stopped, too.
+        """
         try:
+            if self._read() != self._head:
+                raise BooksNotNewest(f"Somebody else has written {self._path}")
             await self._require_ours(book)
         except BooksNotNewest as error:
             await book.halt(error.detail, error.facts)
             raise
-        return found
 
     async def advance(self, book: Book) -> None:
         """Keep the ledger's newest head, durably, before bytes leave.
@@ -108,9 +121,7 @@ class Guard:
             If the ledger lacks the head that was kept before, or somebody else wrote the file.
         """
         async with self._turn:
-            if self._read() != self._head:
-                raise BooksNotNewest(f"Somebody else has written {self._path}")
-            await self._require_ours(book)
+            await self.require(book)
             newest = await ledger.newest(book.documents)
             if newest != self._head:
                 write_atomic(self._path, _encode(newest))

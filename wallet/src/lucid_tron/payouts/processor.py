@@ -172,8 +172,12 @@ class PayoutProcessor:
         ------
         PayoutsHalted
             If payouts are stopped.
+        BooksNotNewest
+            If the guard has another ledger's head: then they are stopped from now on.
         """
         await self.book.require_running()
+        if self._guard is not None:
+            await self._guard.require(self.book)
         result = await self._batching.run_once(limit) if self._batching else dict[str, str]()
         states = tuple(state for state in OPEN if state != "approved" or not self._batching)
         for payout in await self.book.having(states, limit):
