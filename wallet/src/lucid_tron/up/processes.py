@@ -62,7 +62,7 @@ def service(
     if name == "wallets":
         given |= {"CLIENT_URL": url(ports, "client"), "USDT_URL": url(ports, "usdt")}
     if name == "payouts":
-        given["WALLET"] = hot
+        given |= {"WALLET": hot, "HEAD": str(directory.head)}
     if name == "gateway":
         given["WEBHOOK_SECRET_FILE"] = str(directory.service(name) / "webhook.secret")
     if name in ("staking", "gateway") and network.name == "devnet":
