@@ -1,5 +1,6 @@
 """The wallet plane as processes: what each service promises to who holds the right token, and no one else."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -246,6 +247,9 @@ def test_a_payout_is_asked_for_approved_and_paid(plane: Plane, operator: Person)
     paid = became(operator, "payouts", "/payouts/one", "settled", "failed")
     assert (paid["state"], paid["credited"]) == ("settled", 12 * UNIT)
     assert operator.get("usdt", f"/usdt/balance/{somebody(10)}")["units"] == 12 * UNIT
+    # The ledger's head was kept outside of the database before anything left.
+    kept = json.loads((plane.data / "head" / "head.json").read_bytes())
+    assert 0 < kept["count"] <= operator.get("payouts", "/payouts/reconciliation")["ledger_entries"]
     problem(operator.ask("POST", "payouts", "/payouts/cancel", json={"payout_id": "one"}), 409)
     problem(operator.ask("POST", "payouts", "/payouts/one/retry"), 409)
 
