@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from lucid_kit.clock import Clock
-from lucid_kit.documents import Collection, Documents, DuplicateKey, Index, TransactionConflict
+from lucid_kit.documents import Collection, Documents, Index
 from lucid_tron.payouts import ledger
 from lucid_tron.payouts.errors import OverEpochCap, PayoutConflict, PayoutNotFound, PayoutsHalted, WrongState
 from lucid_tron.payouts.models import OPEN, Payout, PayoutPolicy, State
+from lucid_tron.sending.atomic import atomically
 
 PAYOUTS = Collection("payouts", Index("state"), Index("epoch"))
 EPOCHS = Collection("payout_epochs")
 HALT = Collection("payout_halt")
-_ATTEMPTS = 50
-T = TypeVar("T")
 
 
 class Book:
@@ -71,7 +70,7 @@ class Book:
             await self._tell(inside, "intent", payout, facts | {"by": payout.submitted_by})
             return payout
 
-        return await self._atomically(change)
+        return await atomically(self.documents, change)
 
     async def _count(self, inside: Documents, payout: Payout, policy: PayoutPolicy) -> None:
         key = str(payout.epoch)
@@ -87,7 +86,7 @@ class Book:
         else:
             await inside.update(EPOCHS.name, key, {"submitted": total})
 
-    async def move(self, payout: Payout, state: State, facts: Mapping[str, Any], **changes: Any) -> Payout:
+    async def move(self, payout: Payout, /, state: State, facts: Mapping[str, Any], **changes: Any) -> Payout:
         """Change a payout and tell it in the ledger.
 
         Raises
@@ -104,7 +103,7 @@ class Book:
             await self._tell(inside, state, moved, {"from": payout.state, **facts})
             return moved
 
-        return await self._atomically(change)
+        return await atomically(self.documents, change)
 
     async def explain(self, payout: Payout, reason: str) -> None:
         """Say why a payout waits. Not a change of it, so not in the ledger."""
@@ -118,7 +117,7 @@ class Book:
         async def change(inside: Documents) -> None:
             await ledger.append(inside, kind, None, facts, self._clock.now_ms())
 
-        await self._atomically(change)
+        await atomically(self.documents, change)
 
     async def halt(self, reason: str, facts: Mapping[str, Any]) -> None:
         """Stop all payouts until somebody resumes them."""
@@ -128,7 +127,7 @@ class Book:
                 await inside.insert(HALT.name, {"id": "halt", "reason": reason, "facts": dict(facts)})
                 await ledger.append(inside, "halted", None, {"reason": reason, **facts}, self._clock.now_ms())
 
-        await self._atomically(change)
+        await atomically(self.documents, change)
 
     async def resume(self, who: str, why: str) -> None:
         """Let payouts go on, on a person's word."""
@@ -137,7 +136,7 @@ class Book:
             if await inside.delete(HALT.name, "halt"):
                 await ledger.append(inside, "resumed", None, {"by": who, "why": why}, self._clock.now_ms())
 
-        await self._atomically(change)
+        await atomically(self.documents, change)
 
     async def require_running(self) -> None:
         """Check that payouts are not stopped.
@@ -153,14 +152,3 @@ class Book:
 
     async def _tell(self, inside: Documents, kind: str, payout: Payout, facts: Mapping[str, Any]) -> None:
         await ledger.append(inside, kind, payout.id, facts, self._clock.now_ms())
-
-    async def _atomically(self, change: Callable[[Documents], Awaitable[T]]) -> T:
-        """Run a change in a transaction, again if another's came between."""
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                async with self.documents.transaction() as inside:
-                    return await change(inside)
-            except (DuplicateKey, TransactionConflict):
-                continue
-        async with self.documents.transaction() as inside:
-            return await change(inside)
