@@ -16,6 +16,10 @@ demo:  ## the main job on real input, and what tampering looks like; KEEP=1 leav
 	@scripts/bootstrap runtime
 	$(PY) -m demo $(if $(KEEP),--keep)
 
+.PHONY: demo-payout
+demo-payout: setup  ## 50 operators paid once in USDT on a devnet, with a kill -9 in the middle
+	$(PY) -m demo.payout
+
 .PHONY: lint
 lint: setup  ## ruff, mypy strict, import contracts
 	.venv/bin/ruff check .

@@ -13,9 +13,9 @@ QUICK = {"LUCID_SESSIONS_LINGER_S": "1", "LUCID_SESSIONS_INTERIM_S": "5", "LUCID
 TITLE = "a-title-nobody-may-read-7f3a9"
 
 
-def start(directory: Path, **more: str) -> Instance:
-    """An instance on `directory/data` that logs beside it; use it as a context."""
-    return Instance(directory / "data", directory / "up.log", {**os.environ, **QUICK, **more})
+def start(directory: Path, *options: str, **more: str) -> Instance:
+    """An instance on `directory/data` that logs beside it; use it as a context. `options` go to `up`."""
+    return Instance(directory / "data", directory / "up.log", {**os.environ, **QUICK, **more}, *options)
 
 
 @dataclass(frozen=True)

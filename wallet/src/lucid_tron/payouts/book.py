@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from lucid_kit.clock import Clock
-from lucid_kit.documents import Collection, Documents, Index
+from lucid_kit.documents import Collection, Documents, Index, Sort, page_cursor
 from lucid_tron.payouts import ledger
 from lucid_tron.payouts.errors import OverEpochCap, PayoutConflict, PayoutNotFound, PayoutsHalted, WrongState
 from lucid_tron.payouts.models import OPEN, Payout, PayoutPolicy, State
@@ -45,6 +45,23 @@ class Book:
         where = {"state": {"$in": list(states)}}
         found = await self.documents.find(PAYOUTS.name, where, sort=[("id", 1)], limit=limit)
         return [Payout.from_document(document) for document in found]
+
+    async def page(
+        self, states: Sequence[State], *, epoch: int | None, limit: int, after: str | None
+    ) -> tuple[list[Payout], str | None]:
+        """Payouts in these states, by id, and the cursor of the next page if there may be one."""
+        where: dict[str, Any] = {"state": {"$in": list(states)}}
+        if epoch is not None:
+            where["epoch"] = epoch
+        sort: Sort = [("id", 1)]
+        found = await self.documents.find(PAYOUTS.name, where, sort=sort, limit=limit, after=after)
+        more = page_cursor(found[-1], sort) if len(found) == limit else None
+        return [Payout.from_document(document) for document in found], more
+
+    async def halted(self) -> str | None:
+        """Why payouts are stopped, or None."""
+        found = await self.documents.get(HALT.name, "halt")
+        return None if found is None else str(found["reason"])
 
     async def add(self, payout: Payout, policy: PayoutPolicy) -> Payout:
         """Store a new payout within its epoch's cap; give back the stored one if it exists.

@@ -15,10 +15,9 @@ from lucid_tron.codec.transaction import RawTransaction
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.errors import InvalidPayout, PayoutsHalted, SecondPersonNeeded, WrongState
 from lucid_tron.payouts.models import OPEN, Payout, PayoutPolicy, State
-from lucid_tron.sending.transmitter import Arrival, Transmitter
+from lucid_tron.sending.transmitter import Arrival, Signer, Transmitter
 from lucid_tron.usdt.errors import UnclearPayment
 from lucid_tron.usdt.manager import UsdtManager
-from lucid_tron.wallets.service import Wallets
 
 
 class PayoutProcessor:
@@ -27,7 +26,7 @@ class PayoutProcessor:
     def __init__(
         self,
         book: Book,
-        wallets: Wallets,
+        wallets: Signer,
         wallet_id: str,
         hot: Address,
         usdt: UsdtManager,
