@@ -493,7 +493,7 @@ async def test_an_address_of_another_form_is_refused(address: str) -> None:
         await open_documents(address)
 
 
-# PyMongo leaves the socket of a refused connection to the garbage collector: called here, not in another test.
+# PyMongo leaves a refused connection's socket to the garbage collector: called here, not in another test.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     "address",
