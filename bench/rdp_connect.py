@@ -1,6 +1,6 @@
 """From the API call to the first desktop pixel at a real client, for the RDP server manager alone.
 
-    .venv/bin/python bench/rdp_connect.py [ROUNDS]
+    make bench-connect
 
 Each round: POST /rdp/servers; with its answer xfreerdp is started and, as soon as the display is up, the
 gate is opened (as the sessions service does once its recorder is attached); the round ends when more than
@@ -15,10 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "services" / "tests"))
-
-from support.desktop import XvfbClient
 from support.manager import Manager
+
+from demo.desktop import XvfbClient
 
 PHASES = (
     "create → ready",

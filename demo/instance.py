@@ -16,17 +16,18 @@ LUCID_VERIFY = str(Path(sys.executable).with_name("lucid-verify"))
 
 
 class Instance:
-    """`lucid --data DIR up`, from ready to ended. `environment` adds to what the processes inherit."""
+    """`lucid --data DIR up`, from ready to ended. `environment` is what it inherits, `options` go to `up`."""
 
-    def __init__(self, data: Path, log: Path, environment: dict[str, str]) -> None:
+    def __init__(self, data: Path, log: Path, environment: dict[str, str], *options: str) -> None:
         self.data = data
         self._log = log
         self._environment = environment
+        self._options = options
 
     def __enter__(self) -> Self:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [LUCID, "--data", str(self.data), "up", "--json"],
+                [LUCID, "--data", str(self.data), "up", "--json", *self._options],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

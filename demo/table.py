@@ -10,6 +10,7 @@ from rich.table import Table
 class Findings:
     """Rows of the table at the end; `well` only if every row with an expectation met it."""
 
+    title: str = "The main job, end to end"
     rows: list[tuple[str, str, bool | None]] = field(default_factory=list)
 
     def measured(self, what: str, value: str) -> None:
@@ -26,7 +27,7 @@ class Findings:
 
     def show(self) -> None:
         table = Table(
-            title="The main job, end to end",
+            title=self.title,
             title_justify="left",
             box=None,
             pad_edge=False,

@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Self
 
 from PIL import Image
-from support.desktop import XvfbClient
 
+from demo.desktop import XvfbClient
 from demo.instance import Instance
 from demo.screen import Display, different_pixels
 from lucid_proof.canonical import encode

@@ -1,23 +1,12 @@
 """Fixtures for what crosses rooms: a real instance, a real RDP client, a recorded session."""
 
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from demo.instance import Instance
 from demo.work import Person
-
-SIZE = (1024, 640)
-QUICK = {"LUCID_SESSIONS_LINGER_S": "1", "LUCID_SESSIONS_INTERIM_S": "5", "LUCID_SESSIONS_CHUNK_MS": "2000"}
-"""Settings under which a short test sees several chunks and interim records."""
-
-
-def start(directory: Path, **more: str) -> Instance:
-    """An instance on `directory/data` that logs beside it; use it as a context."""
-    return Instance(directory / "data", directory / "up.log", {**os.environ, **QUICK, **more})
+from instances import SIZE, TITLE, Recorded, start
 
 
 @pytest.fixture(scope="session")
@@ -25,26 +14,6 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """One instance for all tests that leave it as it was."""
     with start(tmp_path_factory.mktemp("instance")) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def connect() -> Callable[[Instance], Person]:
-    return lambda instance: Person(instance, SIZE)
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A session that was worked in, closed, anchored and exported."""
-
-    id: str
-    bundle: Path
-    trust: Path
-    title: str
-    pixels: bytes
-    receipt: Path
-
-
-TITLE = "a-title-nobody-may-read-7f3a9"
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from conftest import SIZE, start
 from demo.instance import Instance, judge
 from demo.work import Person
+from instances import SIZE, start
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 

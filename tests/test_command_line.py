@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from conftest import start
 from demo.instance import LUCID, Instance
+from instances import start
 
 pytestmark = pytest.mark.real
 

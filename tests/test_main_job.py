@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Recorded
 from demo.instance import LUCID, LUCID_VERIFY, Instance, judge
+from instances import Recorded
 
 pytestmark = pytest.mark.real
 

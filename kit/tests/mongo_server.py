@@ -33,7 +33,11 @@ class ReplicaSet:
         self.processes = {port: self._start(port) for port in self.ports}
         hosts = ",".join(f"127.0.0.1:{port}" for port in self.ports)
         self.url = f"mongodb://{hosts}/lucid?replicaSet=rs0"
-        self._initiate()
+        try:
+            self._initiate()
+        except BaseException:
+            self.stop()
+            raise
 
     def _start(self, port: int) -> subprocess.Popen[bytes]:
         data = self._home / str(port)
@@ -49,6 +53,11 @@ class ReplicaSet:
     def _initiate(self) -> None:
         members = [{"_id": n, "host": f"127.0.0.1:{port}"} for n, port in enumerate(self.ports)]
         fast = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 200}
+        # All must answer before the first one is told of the others, or it refuses to begin.
+        for port in reversed(self.ports):
+            first = MongoClient[dict[str, object]](f"mongodb://127.0.0.1:{port}/?directConnection=true")
+            with contextlib.closing(first):
+                first.admin.command("ping")
         first = MongoClient[dict[str, object]](f"mongodb://127.0.0.1:{self.ports[0]}/?directConnection=true")
         with contextlib.closing(first):
             first.admin.command("replSetInitiate", {"_id": "rs0", "members": members, "settings": fast})

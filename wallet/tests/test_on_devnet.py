@@ -133,7 +133,13 @@ async def test_a_process_killed_anywhere_pays_each_once_when_started_again(
 ) -> None:
     command = [sys.executable, str(DRIVER), str(tmp_path), str(devnet.token), *devnet.urls]
     owed: dict[Address, int] = {}
-    for point in ("payout-signed", "payout-stored", "payout-released", "payout-sent", "payout-solid"):
+    for point in (
+        "transaction-signed",
+        "transaction-stored",
+        "transaction-released",
+        "transaction-sent",
+        "transaction-solid",
+    ):
         owed |= await approve(plane, 2, first=len(owed))
         # The second passage: one payment is through this point, the other is not.
         killed = await asyncio.create_subprocess_exec(

@@ -27,9 +27,11 @@ from lucid_tron.payouts.errors import (
     SecondPersonNeeded,
     WrongState,
 )
-from lucid_tron.payouts.models import Attempt, Payout, PayoutPolicy
+from lucid_tron.payouts.models import Payout, PayoutPolicy
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
+from lucid_tron.sending import transmitter
+from lucid_tron.sending.attempt import Attempt, StoredBytesDiffer
 from lucid_tron.usdt.errors import NotPaid, UnclearPayment
 from lucid_tron.usdt.manager import UNIT, UsdtManager
 from lucid_tron.wallets.models import Cap
@@ -326,8 +328,8 @@ async def test_a_payout_that_cannot_be_sent_waits_and_says_why(plane: Plane, tro
 
 
 async def test_the_wallets_cap_holds_payouts_back(plane: Plane) -> None:
-    (hot,) = await plane.processor._wallets.list()
-    await plane.processor._wallets.set_caps(hot.id, {str(USDT): Cap(50 * UNIT, 7 * UNIT)})
+    (hot,) = await plane.processor._transmitter._signer.list()
+    await plane.processor._transmitter._signer.set_caps(hot.id, {str(USDT): Cap(50 * UNIT, 7 * UNIT)})
     await plane.approved("pay_1")
     await plane.approved("pay_2")
     await plane.processor.run_once()
@@ -448,11 +450,19 @@ class Died(BaseException):
     """Stands for the end of the process."""
 
 
-POINTS = sorted(name for name in fault.names(Path(ledger.__file__).parent) if name.startswith("payout-"))
+POINTS = sorted(
+    name for name in fault.names(Path(transmitter.__file__).parent) if name.startswith("transaction-")
+)
 
 
 def test_the_fault_points_are_those_tested_here() -> None:
-    assert POINTS == ["payout-released", "payout-sent", "payout-signed", "payout-solid", "payout-stored"]
+    assert POINTS == [
+        "transaction-released",
+        "transaction-sent",
+        "transaction-signed",
+        "transaction-solid",
+        "transaction-stored",
+    ]
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -658,6 +668,6 @@ async def test_a_removed_entry_breaks_the_ledger(plane: Plane) -> None:
 
 def test_stored_bytes_are_those_of_their_txid() -> None:
     attempt = Attempt("00" * 32, Attempt.of(ALICE.sign(a_transaction()), 1).envelope, 1)
-    with pytest.raises(InvalidPayout):
+    with pytest.raises(StoredBytesDiffer):
         _ = attempt.signed
     assert replace(attempt, envelope="").envelope == ""

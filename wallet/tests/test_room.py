@@ -26,7 +26,12 @@ def test_every_error_has_a_code_of_its_own_and_says_what_to_do() -> None:
 
 def test_every_fault_point_of_money_and_keys_has_a_test() -> None:
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
-    points = fault.names(*(SOURCES / room for room in ("payouts", "wallets", "client", "usdt", "keys")))
+    points = fault.names(
+        *(
+            SOURCES / room
+            for room in ("payouts", "sending", "staking", "gateway", "wallets", "client", "usdt", "keys")
+        )
+    )
     assert points
     assert [name for name in points if f'"{name}"' not in tests] == []
 

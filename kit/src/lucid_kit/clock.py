@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from lucid_kit import fault
 from lucid_kit.errors import ValidationFailed
 
 _RFC3339 = re.compile(
@@ -34,7 +35,7 @@ class SystemClock:
     """The machine's clock."""
 
     def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
+        return time.time_ns() // 1_000_000 + fault.clock_offset_ms()
 
     def monotonic_ms(self) -> int:
         return time.monotonic_ns() // 1_000_000

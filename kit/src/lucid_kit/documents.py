@@ -21,7 +21,8 @@ from lucid_kit._documents_port import (
     Where,
     page_cursor,
 )
-from lucid_kit._documents_sqlite import SqliteDocuments, StoreDamaged
+from lucid_kit._documents_sqlite import SqliteDocuments
+from lucid_kit._sqlite_file import StoreDamaged
 from lucid_kit.settings import SettingsInvalid
 
 __all__ = [

@@ -2,7 +2,8 @@
 
 `LUCID_FAULT="name"` kills the process (SIGKILL, as a power cut would) the first time it passes that point,
 `LUCID_FAULT="name:3"` the third time. `LUCID_FAULT_ERROR="name"` makes the operation there fail as if the
-disk were full, every time.
+disk were full, every time. `LUCID_FAULT_CLOCK=FILE` sets the wall clock off by the milliseconds that the
+file holds, which a test may change while the process runs; the monotonic clock goes on as it does.
 """
 
 import errno
@@ -40,6 +41,17 @@ def refuse(name: str) -> None:
     """
     if os.environ.get("LUCID_FAULT_ERROR") == name:
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} (fault {name})")
+
+
+def clock_offset_ms() -> int:
+    """By how much the wall clock is wrong; 0 unless `LUCID_FAULT_CLOCK` names a file with a number in it."""
+    file = os.environ.get("LUCID_FAULT_CLOCK")
+    if not file:
+        return 0
+    try:
+        return int(Path(file).read_text("ascii"))
+    except (OSError, ValueError):
+        return 0
 
 
 def names(*roots: Path) -> dict[str, str]:

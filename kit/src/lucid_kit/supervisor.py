@@ -8,6 +8,11 @@
 Every child leads a process group of its own, so that what it started ends with it, and gets SIGKILL from the
 kernel when the supervising process dies, however it dies (prctl(2), PR_SET_PDEATHSIG). Use it from the main
 thread: the kernel ties that signal to the thread that made the child.
+
+That signal goes to the child alone, and programs the child starts do not inherit it: when the supervising
+process is killed, no one is left to end the child's group. So a child that starts programs gives them to a
+Supervisor of its own, or asks for the signal in them itself; what it starts otherwise stays. Where systemd
+runs the supervising process, KillMode=control-group ends that too.
 """
 
 import asyncio

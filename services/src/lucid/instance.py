@@ -94,6 +94,11 @@ class Layout:
         return self.data / "rdp"
 
     @property
+    def wallet(self) -> Path:
+        """The wallet plane's own; only its processes look inside."""
+        return self.data / "wallet"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 

@@ -1,13 +1,10 @@
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from support.desktop import XvfbClient
 from support.manager import Manager
+
+from demo.desktop import XvfbClient
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,10 @@
 """The HTTP interface of a real manager."""
 
 import pytest
-from support.desktop import XvfbClient
 from support.manager import Manager
 from support.session import log_in
+
+from demo.desktop import XvfbClient
 
 pytestmark = pytest.mark.real
 

@@ -1,8 +1,9 @@
 """A real xfreerdp at a real xrdp."""
 
 import pytest
-from support.desktop import XvfbClient
 from support.manager import Manager
+
+from demo.desktop import XvfbClient
 
 pytestmark = pytest.mark.real
 

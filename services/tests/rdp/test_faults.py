@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.desktop import XvfbClient
 from support.manager import Manager
 from support.session import inhabitants, listens, log_in, namespaces, process, wait_for
+
+from demo.desktop import XvfbClient
 
 pytestmark = pytest.mark.real
 

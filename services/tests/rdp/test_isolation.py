@@ -7,9 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.desktop import XvfbClient
 from support.manager import Manager
 from support.session import log_in, process, root_of, run_as_person
+
+from demo.desktop import XvfbClient
 
 pytestmark = pytest.mark.real
 

@@ -228,6 +228,10 @@ class Plant:
         path.write_bytes(answer.content)
         return path
 
+    def chain_height(self) -> int:
+        """The newest block that the service has seen."""
+        return int(self.ok("GET", "/sessions/statistics")["chain_height"] or 0)
+
     def recorders(self) -> list[int]:
         """The recorders of this plant that run."""
         mark = f"{PLANT}={self.home}".encode()

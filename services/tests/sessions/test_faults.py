@@ -4,6 +4,7 @@ Each fault point of this cluster is walked by its name; one that is new and not 
 """
 
 import json
+import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -38,10 +39,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     plant.close()
 
 
-def scenario(plant: Plant) -> None:
+def scenario(plant: Plant, *, lost: bool) -> None:
     """Everything a session can go through; ends early where the service ends."""
-    made = plant.create(on_failure="cut")
+    made = plant.create(on_failure="mark" if lost else "cut")
     plant.recorded(made["id"], 1)
+    if lost:
+        os.kill(plant.recorders()[0], signal.SIGKILL)
+        plant.until(made["id"], lambda shown: shown["state"] == "unrecorded")
     plant.ok("POST", f"/sessions/{made['id']}/pause")
     plant.ok("POST", f"/sessions/{made['id']}/resume")
     plant.ok("POST", f"/sessions/{made['id']}/stop")
@@ -85,7 +89,7 @@ def test_what_was_acknowledged_outlives_a_kill_at(point: str, shared: Plant, tmp
     settings = {"chunk_ms": 300, "keyframe_ms": 2000, "interim_s": 0.5}
     service = shared.start(fault=point, **settings)
     with suppress(httpx.TransportError):
-        scenario(shared)
+        scenario(shared, lost=point == "session-unrecorded")
     assert service.ended(10) == -signal.SIGKILL, f"never passed {POINTS[point]}"
     journals = acknowledged(shared)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from support.desktop import XvfbClient
+from demo.desktop import XvfbClient
 from support.manager import Manager
 
 

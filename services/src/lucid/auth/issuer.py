@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from lucid.keyfile import load_or_make
 from lucid_kit import tokens
 from lucid_kit.clock import Clock
 from lucid_kit.files import make_dirs, write_atomic
+from lucid_kit.keyfile import load_or_make
 
 ISSUER = "lucid"
 AUDIENCE = "lucid"

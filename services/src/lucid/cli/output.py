@@ -24,7 +24,8 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self._out = Console(highlight=False, soft_wrap=True)
+        # Into a pipe or a file nothing is folded: whoever reads it there splits lines, not columns.
+        self._out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def result(self, document: Mapping[str, Any], first_line: str, *then: str) -> None:
@@ -100,8 +101,8 @@ class Output:
 def grid(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A table of short texts."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number == 0)  # the first is what one copies
     for row in rows:
         table.add_row(*("–" if cell is None else str(cell) for cell in row))
     return table

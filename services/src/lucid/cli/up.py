@@ -32,7 +32,12 @@ class MachineNotReady(SystemFault):
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port of the API; 0 lets the system choose."
 )
-def up(context: Context, name: str, port: int) -> None:
+@click.option(
+    "--with-wallet",
+    is_flag=True,
+    help="Run the wallet plane too: on a devnet of its own, or on the network that LUCID_TRON_UP_… names.",
+)
+def up(context: Context, name: str, port: int, with_wallet: bool) -> None:
     """Run a whole instance on this machine, in the foreground; Ctrl-C ends it.
 
     With --json it prints one line when it is ready, with `api` and `pid`.
@@ -61,5 +66,12 @@ def up(context: Context, name: str, port: int) -> None:
         if not context.out.as_json:
             context.out.note(text)
 
-    runner = Up(context.layout, name=name, api_port=port, version=release(), progress=progress)
+    runner = Up(
+        context.layout,
+        name=name,
+        api_port=port,
+        version=release(),
+        progress=progress,
+        with_wallet=with_wallet,
+    )
     asyncio.run(runner.run(ready))

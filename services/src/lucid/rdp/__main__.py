@@ -1,40 +1,34 @@
 """`python -m lucid.rdp`: run the server manager. Prints one line of JSON when it answers."""
 
-import asyncio
-import json
 import os
 import sys
 
-from lucid.rdp.app import build
+from fastapi import FastAPI
+
+from lucid.rdp import app
 from lucid.rdp.errors import RootNeeded
 from lucid.rdp.settings import RdpSettings
-from lucid_kit import logs
-from lucid_kit.errors import LucidError
-from lucid_kit.http import serve
+from lucid_kit.service import serve_main
 
 
-async def run() -> None:
-    """Serve until SIGTERM."""
-    settings = RdpSettings.load()
-    logs.configure("rdp", settings.log_level)
+def build(settings: RdpSettings) -> FastAPI:
+    """The app.
+
+    Raises
+    ------
+    RootNeeded
+        If this is not root: desktops need users, namespaces and mounts of their own.
+    """
     if os.geteuid() != 0:
         raise RootNeeded(f"The server manager runs as user {os.geteuid()}")
-
-    def ready(url: str) -> None:
-        print(json.dumps({"ready": True, "url": url, "pid": os.getpid()}), flush=True)
-
-    await serve(build(settings), host=settings.listen_host, port=settings.listen_port, on_ready=ready)
+    return app.build(settings)
 
 
-def main() -> int:
-    """The exit status: 0, or 1 with what went wrong and what to do on stderr."""
-    try:
-        asyncio.run(run())
-    except LucidError as error:
-        print(f"{error}\n{error.advice}", file=sys.stderr)
-        return 1
-    return 0
+def listening(settings: RdpSettings) -> tuple[str, int]:
+    """Where the API listens; `host` is where the desktops do."""
+    return settings.listen_host, settings.listen_port
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # The users of desktops must be able to read some of what it makes for them: the umask stays.
+    sys.exit(serve_main("lucid.rdp", RdpSettings, build, address=listening, umask=None))

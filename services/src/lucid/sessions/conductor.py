@@ -77,8 +77,8 @@ class Conductor:
     def block(self, header: Header) -> None:
         """Tell the recorder of a new block."""
         self._session_clock.reach(header.time_ms)
-        seen = header.seen().to_json()
-        self._inbox.start(self._recorder.send({"do": "seen", **seen, "time": header.time_ms}))
+        message = {"do": "seen", "height": header.height, "hash": header.hash().hex(), "time": header.time_ms}
+        self._inbox.start(self._recorder.send(message))
 
     async def run(self) -> None:
         """Conduct until the session is over."""

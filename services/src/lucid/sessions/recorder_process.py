@@ -25,17 +25,19 @@ Message = dict[str, Any]
 _CONTROL_FD = 3
 _KEY_FD = 4
 _MAX_LINE = 1 << 20
+_READ = 1 << 16
 _PRIVATE = ("LUCID_SESSIONS_",)  # this service's settings are none of the recorder's business
 
 
 class RecorderProcess:
     """A running recorder."""
 
-    def __init__(self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, pid: int, control: socket.socket) -> None:
         self.pid = pid
         self.ticks = start_ticks(pid)
-        self._reader = reader
-        self._writer = writer
+        self._control = control
+        self._turn = asyncio.Lock()
+        self._reading = False
         self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._pidfd = os.pidfd_open(pid)
         asyncio.get_running_loop().add_reader(self._pidfd, self._ended)
@@ -68,25 +70,22 @@ class RecorderProcess:
             for fd in (key_out, key_in, *high):
                 os.close(fd)
         ours.setblocking(False)
-        reader, writer = await asyncio.open_connection(sock=ours, limit=_MAX_LINE)
-        return cls(pid, reader, writer)
+        return cls(pid, ours)
 
     async def send(self, message: Mapping[str, Any]) -> None:
         """Tell the recorder something. A recorder that is gone does not hear it: its exit tells."""
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            self._writer.write(json.dumps(message, separators=(",", ":")).encode("utf-8") + b"\n")
-            await self._writer.drain()
+        line = json.dumps(message, separators=(",", ":")).encode("utf-8") + b"\n"
+        async with self._turn:
+            with contextlib.suppress(OSError):
+                await asyncio.get_running_loop().sock_sendall(self._control, line)
 
     async def messages(self) -> AsyncIterator[Message]:
-        """What the recorder says, until it closes its end."""
-        while True:
-            try:
-                line = await self._reader.readline()
-            except (ConnectionError, ValueError) as error:
-                get_logger().warning("recorder.garbled", pid=self.pid, error=str(error))
-                return
-            if not line:
-                return
+        """What the recorder says, until it closes its end.
+
+        Not by asyncio's streams: those drop what is still unread when a write fails, and the last words of a
+        recorder that ends while we speak are the ones that count.
+        """
+        async for line in self._lines():
             try:
                 message = json.loads(line)
             except ValueError:
@@ -94,6 +93,25 @@ class RecorderProcess:
                 return
             if isinstance(message, dict):
                 yield message
+
+    async def _lines(self) -> AsyncIterator[bytes]:
+        buffer = b""
+        self._reading = True
+        try:
+            while len(buffer) <= _MAX_LINE:
+                data = await asyncio.get_running_loop().sock_recv(self._control, _READ)
+                if not data:
+                    return
+                *lines, buffer = (buffer + data).split(b"\n")
+                for line in lines:
+                    yield line
+            get_logger().warning("recorder.garbled", pid=self.pid)
+        except OSError:  # it ended with words of ours unread
+            return
+        finally:
+            self._reading = False
+            async with self._turn:
+                self._control.close()
 
     async def wait(self) -> int:
         """Its exit status; minus the signal's number if one ended it."""
@@ -112,9 +130,11 @@ class RecorderProcess:
         """End it if it still runs, and let go of everything."""
         self.kill()
         await self.wait()
-        self._writer.close()
-        with contextlib.suppress(ConnectionError):
-            await self._writer.wait_closed()
+        async with self._turn:
+            with contextlib.suppress(OSError):
+                self._control.shutdown(socket.SHUT_RDWR)  # whoever reads sees the end, and closes
+            if not self._reading:
+                self._control.close()
 
     def _ended(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)

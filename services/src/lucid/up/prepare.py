@@ -5,11 +5,11 @@ import sys
 
 from lucid.auth.issuer import SCOPES, Issuer
 from lucid.instance import Layout
-from lucid.keyfile import load_or_make
 from lucid_kit import fault
 from lucid_kit.clock import Clock
 from lucid_kit.errors import SystemFault
 from lucid_kit.files import make_dirs, write_atomic
+from lucid_kit.keyfile import load_or_make
 
 
 class ChainNotMade(SystemFault):

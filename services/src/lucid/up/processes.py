@@ -13,14 +13,14 @@ HOST = "127.0.0.1"
 ORDER = ("chain", "auth", "rdp", "sessions")
 """Each needs only those before it."""
 
+WALLET = "wallet"
+"""What the wallet plane is called among the processes; its services are `wallet/payouts` and so on."""
+
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
 # Handed on only where a test has set them: a clock that jumps, and lines that are counted.
 _TEST_ONLY = (
     "COVERAGE_PROCESS_CONFIG",
-    "FAKETIME_DONT_FAKE_MONOTONIC",
-    "FAKETIME_NO_CACHE",
-    "FAKETIME_TIMESTAMP_FILE",
-    "LD_PRELOAD",
+    "LUCID_FAULT_CLOCK",
 )
 
 
@@ -103,6 +103,21 @@ def describe(layout: Layout, addresses: Addresses) -> list[Process]:
         )
         for name in ORDER
     ]
+
+
+def describe_wallet_plane(layout: Layout) -> Process:
+    """The wallet plane, which starts its own processes; neither knows a secret of the other.
+
+    `LUCID_TRON_…` settings of whoever started us reach it, and nothing else does.
+    """
+    return Process(
+        WALLET,
+        [sys.executable, "-m", "lucid_tron.up", "--data", str(layout.wallet), "--json"],
+        environment={**_environment(), **_own_settings("tron")},
+        log=layout.logs / f"{WALLET}.log",
+        ready_seconds=600,
+        stop_timeout=120,
+    )
 
 
 def _environment() -> dict[str, str]:

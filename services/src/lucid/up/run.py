@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from lucid.auth.issuer import TOKEN_LIFE_S, Issuer
 from lucid.instance import Layout, Running
 from lucid.up.prepare import mint_tokens, prepare
-from lucid.up.processes import Addresses, choose_addresses, describe
+from lucid.up.processes import WALLET, Addresses, choose_addresses, describe, describe_wallet_plane
 from lucid_kit.clock import Clock, SystemClock
 from lucid_kit.files import DirectoryLock, make_dirs
 from lucid_kit.logs import get_logger
@@ -27,12 +27,25 @@ class Up:
         First part of the chain's id; used only when the chain is made.
     api_port
         Port of the API; 0 lets the system choose.
+    with_wallet
+        Whether the wallet plane runs too.
     progress
         Told what is being done, as a line for a person.
     """
 
-    def __init__(self, layout: Layout, *, name: str, api_port: int, version: str, progress: Announce) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        name: str,
+        api_port: int,
+        version: str,
+        progress: Announce,
+        with_wallet: bool = False,
+    ) -> None:
         self._layout = layout
+        self._with_wallet = with_wallet
+        self._wallet_services: dict[str, str] = {}
         self._name = name
         self._api_port = api_port
         self._version = version
@@ -76,6 +89,10 @@ class Up:
         for process in describe(self._layout, addresses):
             self._progress(f"starting {process.name} …")
             await supervisor.start(process)
+        if self._with_wallet:
+            self._progress("starting the wallet plane …")
+            said = await supervisor.start(describe_wallet_plane(self._layout))
+            self._wallet_services = {f"{WALLET}/{name}": url for name, url in said["services"].items()}
         return addresses
 
     async def _until(self, stopped: asyncio.Event, issuer: Issuer) -> None:
@@ -89,7 +106,8 @@ class Up:
 
     def _running(self, addresses: Addresses) -> Running:
         urls = addresses.urls()
-        return Running(os.getpid(), urls["sessions"], urls, self._clock.now_ms(), self._version)
+        services = urls | self._wallet_services
+        return Running(os.getpid(), urls["sessions"], services, self._clock.now_ms(), self._version)
 
     def _died(self, name: str, status: int) -> None:
         how = f"was killed by signal {-status}" if status < 0 else f"ended with {status}"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from lucid_kit.documents import Collection, Index
 from lucid_proof import domains
-from lucid_tron.payouts.models import Attempt
+from lucid_tron.sending.attempt import Attempt
 
 BatchState = Literal["signed", "broadcast", "solid", "settled", "failed", "expired", "void"]
 """

@@ -20,10 +20,11 @@ from lucid_tron.payouts.batchbook import BatchBook
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.errors import BatchReverts, PayoutsHalted, WrongState
 from lucid_tron.payouts.guard import Guard
-from lucid_tron.payouts.models import MAX_BATCH, Attempt, Payout, PayoutPolicy
+from lucid_tron.payouts.models import MAX_BATCH, Payout, PayoutPolicy
 from lucid_tron.payouts.router import RouterClient
+from lucid_tron.sending.attempt import Attempt
+from lucid_tron.sending.transmitter import Signer
 from lucid_tron.usdt.errors import InsufficientFunds, NotPaid, UnclearPayment
-from lucid_tron.wallets.service import Wallets
 
 _AT_ONCE = 4
 _UNREHEARSED = 2
@@ -42,7 +43,7 @@ class Batching:
     def __init__(
         self,
         book: Book,
-        wallets: Wallets,
+        wallets: Signer,
         wallet_id: str,
         operator: Address,
         router: RouterClient,

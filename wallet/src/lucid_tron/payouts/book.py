@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from lucid_kit.clock import Clock
-from lucid_kit.documents import Collection, Documents, DuplicateKey, Index, TransactionConflict
+from lucid_kit.documents import Collection, Documents, Index, Sort, page_cursor
 from lucid_tron.payouts import ledger
 from lucid_tron.payouts.batch import BATCHES
 from lucid_tron.payouts.errors import OverEpochCap, PayoutConflict, PayoutNotFound, PayoutsHalted, WrongState
 from lucid_tron.payouts.models import OPEN, Payout, PayoutPolicy, State
+from lucid_tron.sending.atomic import atomically
 
 PAYOUTS = Collection("payouts", Index("state"), Index("epoch"))
 EPOCHS = Collection("payout_epochs")
 HALT = Collection("payout_halt")
-_ATTEMPTS = 50
-T = TypeVar("T")
 
 
 class Book:
@@ -62,6 +61,23 @@ class Book:
         found = await self.documents.find(PAYOUTS.name, where, sort=[("id", 1)], limit=limit)
         return [Payout.from_document(document) for document in found]
 
+    async def page(
+        self, states: Sequence[State], *, epoch: int | None, limit: int, after: str | None
+    ) -> tuple[list[Payout], str | None]:
+        """Payouts in these states, by id, and the cursor of the next page if there may be one."""
+        where: dict[str, Any] = {"state": {"$in": list(states)}}
+        if epoch is not None:
+            where["epoch"] = epoch
+        sort: Sort = [("id", 1)]
+        found = await self.documents.find(PAYOUTS.name, where, sort=sort, limit=limit, after=after)
+        more = page_cursor(found[-1], sort) if len(found) == limit else None
+        return [Payout.from_document(document) for document in found], more
+
+    async def halted(self) -> str | None:
+        """Why payouts are stopped, or None."""
+        found = await self.documents.get(HALT.name, "halt")
+        return None if found is None else str(found["reason"])
+
     async def add(self, payout: Payout, policy: PayoutPolicy) -> Payout:
         """Store a new payout within its epoch's cap; give back the stored one if it exists.
 
@@ -81,7 +97,7 @@ class Book:
         async def change(inside: Documents) -> list[Payout]:
             return [await self._add(inside, payout, policy) for payout in payouts]
 
-        return await self.atomically(change)
+        return await atomically(self.documents, change)
 
     async def _add(self, inside: Documents, payout: Payout, policy: PayoutPolicy) -> Payout:
         stored = await inside.get(PAYOUTS.name, payout.id)
@@ -110,7 +126,7 @@ class Book:
         else:
             await inside.update(EPOCHS.name, key, {"submitted": total})
 
-    async def move(self, payout: Payout, state: State, facts: Mapping[str, Any], **changes: Any) -> Payout:
+    async def move(self, payout: Payout, /, state: State, facts: Mapping[str, Any], **changes: Any) -> Payout:
         """Change a payout and tell it in the ledger.
 
         Raises
@@ -133,7 +149,7 @@ class Book:
                 found.append(moved)
             return found
 
-        return await self.atomically(change)
+        return await atomically(self.documents, change)
 
     async def explain(self, payout: Payout, reason: str) -> None:
         """Say why a payout waits. Not a change of it, so not in the ledger."""
@@ -147,7 +163,7 @@ class Book:
         async def change(inside: Documents) -> None:
             await ledger.append(inside, kind, None, facts, self.clock.now_ms())
 
-        await self.atomically(change)
+        await atomically(self.documents, change)
 
     async def halt(self, reason: str, facts: Mapping[str, Any]) -> None:
         """Stop all payouts until somebody resumes them."""
@@ -157,7 +173,7 @@ class Book:
                 await inside.insert(HALT.name, {"id": "halt", "reason": reason, "facts": dict(facts)})
                 await ledger.append(inside, "halted", None, {"reason": reason, **facts}, self.clock.now_ms())
 
-        await self.atomically(change)
+        await atomically(self.documents, change)
 
     async def resume(self, who: str, why: str) -> None:
         """Let payouts go on, on a person's word."""
@@ -166,7 +182,7 @@ class Book:
             if await inside.delete(HALT.name, "halt"):
                 await ledger.append(inside, "resumed", None, {"by": who, "why": why}, self.clock.now_ms())
 
-        await self.atomically(change)
+        await atomically(self.documents, change)
 
     async def require_running(self) -> None:
         """Check that payouts are not stopped.
@@ -182,17 +198,6 @@ class Book:
 
     async def _tell(self, inside: Documents, kind: str, payout: Payout, facts: Mapping[str, Any]) -> None:
         await ledger.append(inside, kind, payout.id, facts, self.clock.now_ms())
-
-    async def atomically(self, change: Callable[[Documents], Awaitable[T]]) -> T:
-        """Run a change in a transaction, again if another's came between."""
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                async with self.documents.transaction() as inside:
-                    return await change(inside)
-            except (DuplicateKey, TransactionConflict):
-                continue
-        async with self.documents.transaction() as inside:
-            return await change(inside)
 
 
 async def swap(inside: Documents, payout: Payout, state: State, **changes: Any) -> Payout:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from lucid_tron.codec.address import Address
 from lucid_tron.codec.errors import CodecError
-from lucid_tron.codec.transaction import SignedTransaction, decode_signed, encode_signed
 from lucid_tron.payouts.errors import InvalidPayout
+from lucid_tron.sending.attempt import Attempt
 
 State = Literal["intent", "approved", "signed", "broadcast", "solid", "settled", "failed", "cancelled"]
 """
@@ -33,28 +33,6 @@ _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 def _is_natural(value: object) -> bool:
     return type(value) is int and 0 <= value <= _MAX_INTEGER
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Signed bytes. `envelope` is hexadecimal, empty once they must not be sent any more; times in ms UTC."""
-
-    txid: str
-    envelope: str
-    expiration_ms: int
-
-    @classmethod
-    def of(cls, signed: SignedTransaction, expiration_ms: int) -> Attempt:
-        """The attempt that sends these bytes."""
-        return cls(signed.txid.hex(), encode_signed(signed).hex(), expiration_ms)
-
-    @property
-    def signed(self) -> SignedTransaction:
-        """The bytes, checked once more to be those of the txID."""
-        signed = decode_signed(bytes.fromhex(self.envelope))
-        if signed.txid.hex() != self.txid:
-            raise InvalidPayout(f"The stored bytes are not those of {self.txid}")
-        return signed
 
 
 @dataclass(frozen=True, slots=True)

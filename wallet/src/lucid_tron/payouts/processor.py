@@ -7,22 +7,21 @@ from what is stored and from the chain, never from memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
-from lucid_kit import fault
 from lucid_kit.errors import DomainError, LimitExceeded, Unavailable
 from lucid_tron.client.client import TronClient
 from lucid_tron.codec.address import Address
+from lucid_tron.codec.transaction import RawTransaction
 from lucid_tron.payouts.batching import Batching
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.errors import InvalidPayout, PayoutsHalted, SecondPersonNeeded, WrongState
 from lucid_tron.payouts.guard import Guard
-from lucid_tron.payouts.models import OPEN, Attempt, Payout, PayoutPolicy, State
+from lucid_tron.payouts.models import OPEN, Payout, PayoutPolicy, State
 from lucid_tron.payouts.router import RouterClient
-from lucid_tron.usdt.errors import NotPaid, UnclearPayment
+from lucid_tron.sending.transmitter import Arrival, Signer, Transmitter
+from lucid_tron.usdt.errors import UnclearPayment
 from lucid_tron.usdt.manager import UsdtManager
-from lucid_tron.wallets.service import Wallets
 
 _CHUNK = 200
 
@@ -37,7 +36,7 @@ class PayoutProcessor:
     def __init__(
         self,
         book: Book,
-        wallets: Wallets,
+        wallets: Signer,
         wallet_id: str,
         hot: Address,
         usdt: UsdtManager,
@@ -49,14 +48,14 @@ class PayoutProcessor:
         rehearse: Literal["all", "first"] = "all",
     ) -> None:
         self.book = book
-        self._wallets = wallets
-        self._wallet_id = wallet_id
         self._hot = hot
         self._usdt = usdt
-        self._client = client
         self._policy = policy
         self._guard = guard
         self._router = router
+        self._transmitter = Transmitter[Payout](
+            _Payment(book, wallet_id, hot, usdt, policy), wallets, client, self._keep_head
+        )
         self._batching = router and Batching(
             book, wallets, wallet_id, hot, router, client, policy, guard, rehearse=rehearse
         )
@@ -205,19 +204,32 @@ class PayoutProcessor:
         """
         if payout.in_batch or (self._batching and payout.state == "approved"):
             raise WrongState(f"Payout {payout.id} is paid in a batch")
-        match payout.state:
-            case "approved":
-                return await self._sign(payout)
-            case "signed":
-                return await self._release(payout)
-            case "broadcast":
-                return await self._follow(payout)
-            case "solid":
-                return await self._settle(payout)
-        return payout
+        return await self._transmitter.step(payout)
 
-    async def _sign(self, payout: Payout) -> Payout:
-        await self.book.require_running()
+    async def _keep_head(self) -> None:
+        """Bytes leave only after the ledger's head with them is kept outside of the database."""
+        if self._guard is not None:
+            await self._guard.advance(self.book)
+
+
+class _Payment:
+    """What it means to send a payout: a transfer of USDT whose memo is its id."""
+
+    def __init__(
+        self, book: Book, wallet_id: str, hot: Address, usdt: UsdtManager, policy: PayoutPolicy
+    ) -> None:
+        self._book = book
+        self._wallet_id = wallet_id
+        self._hot = hot
+        self._usdt = usdt
+        self._policy = policy
+        self.require_running = book.require_running
+        self.move = book.move
+
+    def wallet_of(self, _payout: Payout) -> str:
+        return self._wallet_id
+
+    async def prepare(self, payout: Payout) -> RawTransaction:
         prepared = await self._usdt.prepare_transfer(
             self._hot,
             payout.recipient,
@@ -225,59 +237,23 @@ class PayoutProcessor:
             memo=payout.id.encode(),
             lifetime_ms=self._policy.lifetime_ms,
         )
-        raw = prepared.raw
-        signed = await self._wallets.sign(self._wallet_id, raw, now_ms=raw.timestamp)
-        fault.point("payout-signed")
-        # Ends here: the bytes are nowhere but in lost memory. It is approved still and will be signed anew.
-        attempt = Attempt.of(signed, raw.expiration)
-        facts = {"txid": attempt.txid, "expiration_ms": attempt.expiration_ms, "fee_limit": raw.fee_limit}
-        return await self.book.move(payout, "signed", facts, attempts=(*payout.attempts, attempt))
+        return prepared.raw
 
-    async def _release(self, payout: Payout) -> Payout:
-        await self.book.require_running()
-        fault.point("payout-stored")
-        # Ends here: the bytes are stored and were not sent; the next run sends them.
-        released = await self.book.move(payout, "broadcast", {"txid": payout.attempt.txid})
-        fault.point("payout-released")
-        # Ends here: it is `broadcast` though nothing was sent; the next run sends the same bytes.
-        await self._keep_head()
-        await self._client.broadcast(released.attempt.signed)
-        fault.point("payout-sent")
-        # Ends here: it was sent; the next run finds it on the chain, or sends the same bytes again.
-        return released
+    async def arrival(self, payout: Payout, txid: bytes) -> Arrival | None:
+        transfer = await self._usdt.paid(txid, self._hot, payout.recipient, payout.amount)
+        if transfer is None:
+            return None
+        return Arrival(
+            {"block": transfer.block_number, "credited": transfer.amount},
+            {"credited": transfer.amount, "block_number": transfer.block_number},
+        )
 
-    async def _follow(self, payout: Payout) -> Payout:
-        attempt = payout.attempt
-        txid = bytes.fromhex(attempt.txid)
-        told: dict[str, str | int | bool] = {"txid": attempt.txid}
-        try:
-            transfer = await self._usdt.paid(txid, self._hot, payout.recipient, payout.amount)
-        except UnclearPayment as error:
-            await self.book.halt(f"Payout {payout.id}: {error.detail}", told)
-            raise
-        except NotPaid as error:
-            told["why"] = error.detail
-            return await self.book.move(payout.without_bytes(), "failed", told, reason=error.detail)
-        if transfer is not None:
-            told |= {"block": transfer.block_number, "credited": transfer.amount}
-            return await self.book.move(
-                payout, "solid", told, credited=transfer.amount, block_number=transfer.block_number
-            )
-        if await self._client.gone(txid, attempt.expiration_ms):
-            # These bytes can never be mined: every later block is newer than they may be.
-            told["expired"] = True
-            return await self.book.move(payout.without_bytes(), "approved", told)
-        await self._keep_head()
-        await self._client.broadcast(attempt.signed)
-        return payout
+    async def unclear(self, payout: Payout, error: UnclearPayment) -> None:
+        facts = {"txid": payout.attempt.txid}
+        await self._book.halt(f"Payout {payout.id}: {error.detail}", facts)
 
-    async def _keep_head(self) -> None:
-        """Bytes leave only after the ledger's head with them is kept outside of the database."""
-        if self._guard is not None:
-            await self._guard.advance(self.book)
+    def expired(self, _payout: Payout) -> Literal["approved", "failed"]:
+        return "approved"
 
-    async def _settle(self, payout: Payout) -> Payout:
-        fault.point("payout-solid")
-        # Ends here: it is solid and not in the books; the next run settles it.
-        facts = {"txid": payout.attempt.txid, "amount": payout.amount, "credited": payout.credited}
-        return await self.book.move(replace(payout.without_bytes(), reason=None), "settled", facts)
+    def settlement(self, payout: Payout) -> dict[str, Any]:
+        return {"amount": payout.amount, "credited": payout.credited}

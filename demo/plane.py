@@ -1,0 +1,127 @@
+"""A wallet plane, started and asked the way a script would."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+T = TypeVar("T")
+
+
+class Plane:
+    """`python -m lucid_tron.up`, from ready to ended. `environment` adds to what is inherited."""
+
+    def __init__(self, data: Path, log: Path, **environment: str) -> None:
+        self.data = data
+        self._log = log
+        self._environment = {**os.environ, **environment}
+
+    def __enter__(self) -> Self:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "lucid_tron.up", "--data", str(self.data), "--json"],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=self._environment,
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the wallet plane ended with {self._process.wait()}; its log is {self._log}")
+        ready = json.loads(line)
+        self.services: dict[str, str] = ready["services"]
+        self.usdt: str = ready["usdt"]
+        self.hot: str = ready["hot_wallet"]
+        self.node: str = ready["devnet"]["url"]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> int:
+        """SIGTERM; its exit status. Stopping twice is harmless."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return self._process.wait(timeout=120)
+
+    def person(self, subject: str, *scopes: str) -> "Person":
+        """A person with a token of their own."""
+        argv = [
+            sys.executable,
+            "-m",
+            "lucid_tron.up",
+            "token",
+            "--data",
+            str(self.data),
+            "--subject",
+            subject,
+        ]
+        argv += [part for scope in scopes for part in ("--scope", scope)]
+        done = subprocess.run(argv, check=True, capture_output=True, text=True, env=self._environment)
+        return Person(self, Path(done.stdout.strip()))
+
+    @property
+    def operator(self) -> "Person":
+        return Person(self, self.data / "tokens" / "operator.token")
+
+    def pid(self, service: str) -> int:
+        """The process that holds the service's directory."""
+        return int((self.data / service / ".lock").read_text())
+
+    def kill(self, service: str) -> None:
+        """SIGKILL; the supervisor starts it again."""
+        os.kill(self.pid(service), signal.SIGKILL)
+
+
+class Person:
+    """Somebody with a token, who asks services and waits for those that are being started again."""
+
+    def __init__(self, plane: Plane, token: Path) -> None:
+        self._plane = plane
+        self._headers = {"Authorization": f"Bearer {token.read_text().strip()}"}
+
+    def ask(self, method: str, service: str, path: str, **options: Any) -> httpx.Response:
+        """One request, tried again while nobody answers; every one may be sent twice."""
+        return until(lambda: self._try(method, self._plane.services[service] + path, options))
+
+    def _try(self, method: str, url: str, options: dict[str, Any]) -> httpx.Response | None:
+        try:
+            return httpx.request(method, url, headers=self._headers, timeout=60, **options)
+        except httpx.TransportError:
+            return None
+
+    def get(self, service: str, path: str) -> Any:
+        return self.ask("GET", service, path).raise_for_status().json()
+
+    def post(self, service: str, path: str, body: Any = None, content: bytes | None = None) -> Any:
+        if content is None:
+            answer = self.ask("POST", service, path, json=body)
+        else:
+            answer = self.ask("POST", service, path, content=content)
+        if answer.is_error:
+            raise RuntimeError(f"POST {path}: {answer.text}")
+        return answer.json()
+
+
+def until(look: Callable[[], T | None], within: float = 300) -> T:
+    """What `look` finds, once it finds something."""
+    deadline = time.monotonic() + within
+    while (found := look()) is None:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"nothing came of it within {within:.0f} s")
+        time.sleep(0.1)
+    return found

@@ -1,0 +1,105 @@
+"""Composition root of the payment gateway: the only place that wires."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+
+from lucid_kit.files import make_dirs, write_atomic
+from lucid_kit.http import create_app
+from lucid_kit.tokens import JwksVerifier
+from lucid_tron.gateway import api
+from lucid_tron.gateway.service import Gateway, GatewayPolicy
+from lucid_tron.gateway.settings import GatewaySettings
+from lucid_tron.gateway.signature import secret_from
+from lucid_tron.payouts.models import PayoutPolicy
+from lucid_tron.plane import VERSION, Plane, PlaneUnusable, main_wallet, nodes_answer, open_plane, running
+
+
+def build(settings: GatewaySettings) -> FastAPI:
+    """The app. What it needs is opened when it starts to serve, and closed when it ends."""
+    opened: list[Plane] = []
+
+    async def nodes() -> None:
+        await nodes_answer(opened[0] if opened else None)
+
+    @contextlib.asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        async with (
+            open_plane(settings, "gateway") as plane,
+            httpx.AsyncClient(follow_redirects=False, trust_env=False) as http,
+        ):
+            hot = await main_wallet(settings, plane, "hot")
+            gateway = Gateway(
+                plane.documents,
+                plane.wallets,
+                hot,
+                plane.client,
+                plane.usdt,
+                policy_of(settings),
+                webhook_secret(settings.webhook_secret_file),
+                http,
+                plane.clock,
+            )
+            await gateway.prepare()
+            # Before anything is signed: a database from yesterday's backup is found out here.
+            await gateway.reconciliation.enforce()
+            app.state.gateway = gateway
+            opened.append(plane)
+            works = {
+                "scanner": gateway.scan,
+                "sweeps": gateway.sweeps.run_once,
+                "refunds": gateway.refunds.run_once,
+                "webhooks": gateway.webhooks.run_once,
+                "reconciliation": gateway.reconcile_if_due,
+                "addresses": gateway.release,
+            }
+            async with running(works, plane, settings.tick_s):
+                yield
+
+    source = settings.jwks if settings.jwks.startswith(("http://", "https://")) else Path(settings.jwks)
+    return create_app(
+        "gateway",
+        version=VERSION,
+        routers=[api.routes],
+        verifier=JwksVerifier(source, issuer=settings.issuer, audience=settings.audience),
+        ready={"nodes": nodes},
+        lifespan=life,
+    )
+
+
+def policy_of(settings: GatewaySettings) -> GatewayPolicy:
+    """The limits the settings name."""
+    return GatewayPolicy(
+        payouts=PayoutPolicy(settings.refund_most, settings.refund_day, settings.refund_two_person),
+        sweep_least=settings.sweep_least,
+        reuse_after_ms=settings.reuse_after_s * 1000,
+        reconcile_ms=settings.reconcile_s * 1000,
+        memory=settings.memory,
+    )
+
+
+def webhook_secret(path: Path) -> bytes:
+    """The secret in a file; made, readable by its owner alone, when there is none.
+
+    Raises
+    ------
+    PlaneUnusable
+        If others can read it, or it is no secret.
+    """
+    if not path.exists():
+        make_dirs(path.parent)
+        text = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        write_atomic(path, text.encode() + b"\n", 0o600)
+    if path.stat().st_mode & 0o077:
+        raise PlaneUnusable(f"webhook_secret_file: others can read {path}; run chmod 600")
+    try:
+        return secret_from(path.read_text("ascii"))
+    except ValueError as error:
+        raise PlaneUnusable(f"webhook_secret_file: {error}") from error

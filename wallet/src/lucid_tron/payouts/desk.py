@@ -1,0 +1,135 @@
+"""What people and other services ask of payouts, beyond one payout: statements, batches, the balance."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lucid_kit import fault
+from lucid_kit.clock import Clock
+from lucid_kit.errors import LucidError, SystemFault
+from lucid_tron.payouts import ledger
+from lucid_tron.payouts.models import Payout
+from lucid_tron.payouts.processor import PayoutProcessor
+from lucid_tron.payouts.reconcile import Balance, Reconciliation
+from lucid_tron.settlement.service import Settlements
+from lucid_tron.settlement.settle import Settlement
+
+STATEMENT = "statement"
+"""Who submits what a statement entitles: no person, so any one person may approve it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A payout as it is asked for."""
+
+    payout_id: str
+    epoch: int
+    recipient: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one of several: the payout, or why there is none."""
+
+    payout_id: str
+    payout: Payout | None
+    error: LucidError | None
+
+
+class PayoutDesk:
+    """The payout service's use cases.
+
+    Parameters
+    ----------
+    every_ms
+        Milliseconds between two strict reconciliations.
+    auto_approve
+        A statement's payouts up to so many units are approved by the statement itself.
+    """
+
+    def __init__(
+        self,
+        processor: PayoutProcessor,
+        reconciliation: Reconciliation,
+        settlements: Settlements,
+        clock: Clock,
+        every_ms: int,
+        auto_approve: int,
+    ) -> None:
+        self.processor = processor
+        self.book = processor.book
+        self.reconciliation = reconciliation
+        self.settlements = settlements
+        self.clock = clock
+        self._every_ms = every_ms
+        self._auto_approve = auto_approve
+        self._reconciled_ms = clock.monotonic_ms()
+        self._one_at_a_time = asyncio.Lock()
+
+    async def batch(self, wanted: Sequence[Wanted], who: str) -> list[Outcome]:
+        """Ask for several payouts; each stands for itself, so asking again completes what lacks."""
+        return [await self._one(each, who) for each in wanted]
+
+    async def _one(self, wanted: Wanted, who: str) -> Outcome:
+        try:
+            payout = await self.processor.submit(
+                wanted.payout_id, wanted.epoch, wanted.recipient, wanted.amount, who
+            )
+        except SystemFault:
+            raise
+        except LucidError as error:
+            return Outcome(wanted.payout_id, None, error)
+        return Outcome(wanted.payout_id, payout, None)
+
+    async def accept(self, data: bytes) -> tuple[Settlement, int]:
+        """Prove and price a statement and ask for its payouts; the settlement, and how many were approved.
+
+        Raises
+        ------
+        LucidError
+            As `Settlements.accept` says; nothing is stored then. OverEpochCap if the epoch's payouts are
+            above a cap: then the statement is stored and its payouts are asked for again with `resubmit`.
+        """
+        settlement = await self.settlements.accept(data)
+        fault.point("statement-stored")
+        # Ends here: the statement is stored without its payouts; `resubmit` asks for them.
+        for intent in settlement.intents:
+            await self.processor.submit(
+                intent.id, intent.epoch, str(intent.recipient), intent.amount, STATEMENT
+            )
+        return settlement, await self._approve(intent.id for intent in settlement.intents)
+
+    async def resubmit(self, origin: str, epoch: int) -> tuple[int, int]:
+        """Ask again for an accepted statement's payouts; how many there are and were approved now."""
+        count = await self.settlements.submit(origin, epoch, self.processor, STATEMENT)
+        return count, await self._approve(
+            intent.id for intent in await self.settlements.intents(origin, epoch)
+        )
+
+    async def _approve(self, ids: Iterable[str]) -> int:
+        approved = 0
+        for id_ in ids:
+            payout = await self.book.get(id_)
+            if payout.state == "intent" and payout.amount <= self._auto_approve and not payout.approvals:
+                approved += (await self.processor.approve(id_, STATEMENT)).state == "approved"
+        return approved
+
+    async def standing(self) -> tuple[Balance, ledger.Head, str | None]:
+        """The books against the chain, the ledger's head, and why payouts are stopped."""
+        async with self._one_at_a_time:
+            balance = await self.reconciliation.check()
+            return balance, await ledger.verify(self.book.documents), await self.book.halted()
+
+    async def reconcile(self) -> Balance:
+        """Compare strictly, and stop payouts if anything is off."""
+        async with self._one_at_a_time:
+            self._reconciled_ms = self.clock.monotonic_ms()
+            return await self.reconciliation.enforce(strict=True)
+
+    async def reconcile_if_due(self) -> None:
+        """Reconcile strictly once in the configured time."""
+        if self.clock.monotonic_ms() - self._reconciled_ms >= self._every_ms:
+            await self.reconcile()

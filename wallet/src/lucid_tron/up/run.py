@@ -1,0 +1,164 @@
+"""Run the plane until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from lucid_kit.clock import Clock, SystemClock
+from lucid_kit.errors import DomainError
+from lucid_kit.files import DirectoryLock, make_dirs, write_atomic
+from lucid_kit.http import Client
+from lucid_kit.supervisor import Supervisor
+from lucid_tron.client.profiles import PROFILES
+from lucid_tron.keys import mnemonic
+from lucid_tron.up.directory import SERVICES, TOKEN_LIFE_S, Directory
+from lucid_tron.up.processes import Network, devnet, service, url, urls
+from lucid_tron.up.settings import UpSettings
+from lucid_tron.wallets.remote import token_from
+
+_TRX = 1_000_000
+
+
+class NoHotWallet(DomainError):
+    """There is no wallet to pay from."""
+
+    code = "LUCID_ERR_4852"
+    advice = "Make it in the key ceremony (docs/tron-go-live.md), then start again."
+
+
+class Up:
+    """One wallet plane, from its start to its end."""
+
+    def __init__(self, settings: UpSettings) -> None:
+        self._settings = settings
+        self._directory = Directory(settings.data.absolute())
+        self._clock: Clock = SystemClock()
+
+    async def run(self, on_ready: Callable[[dict[str, Any]], None]) -> None:
+        """Start everything, call `on_ready` with what there is, go on until SIGTERM, end everything.
+
+        Raises
+        ------
+        AlreadyRunning
+            If another holds this directory.
+        OtherNetwork, NoHotWallet
+            If the directory is not fit.
+        ProcessNotReady
+            If a process doesn't start; what was started by then is ended.
+        """
+        make_dirs(self._directory.data)
+        with DirectoryLock(self._directory.data, "a wallet plane"):
+            self._directory.prepare(self._settings.network, self._clock)
+            self._directory.mint(self._clock)
+            supervisor = Supervisor(self._clock)
+            stopped = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stopped.set)
+            starting = asyncio.create_task(self._start(supervisor))
+            waiting = asyncio.create_task(stopped.wait())
+            try:
+                await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+                if starting.done():
+                    on_ready(starting.result())
+                    await self._until(stopped)
+            finally:
+                starting.cancel()
+                waiting.cancel()
+                await asyncio.gather(starting, waiting, return_exceptions=True)
+                await supervisor.stop_all()
+
+    async def _until(self, stopped: asyncio.Event) -> None:
+        """Wait for the end; renew tokens at half of their life meanwhile."""
+        while not stopped.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TOKEN_LIFE_S / 2):
+                    await stopped.wait()
+                    return
+            await asyncio.to_thread(self._directory.mint, self._clock)
+
+    async def _start(self, supervisor: Supervisor) -> dict[str, Any]:
+        settings, directory, ports = self._settings, self._directory, self._directory.ports()
+        network, own = await self._network(supervisor, ports["devnet"])
+        if own is not None:
+            self._make_phrases()
+        hot = ""
+        for name in SERVICES:
+            if name == "payouts":
+                hot = await self._hot_wallet(url(ports, "wallets"), network, own)
+            await supervisor.start(service(name, directory, settings, network, ports, hot))
+        if own is not None:
+            await self._fund(url(ports, "wallets"), url(ports, "payouts"), hot, own)
+        return {
+            "ready": True,
+            "pid": os.getpid(),
+            "network": network.name,
+            "usdt": network.usdt,
+            "hot_wallet": hot,
+            "services": urls(ports),
+            "devnet": own,
+            "token_file": str(directory.token("operator")),
+        }
+
+    async def _network(self, supervisor: Supervisor, port: int) -> tuple[Network, dict[str, Any] | None]:
+        """The network that is named, or else a devnet of our own, with what it says of itself."""
+        settings = self._settings
+        if settings.network == "devnet" and not settings.nodes:
+            said = await supervisor.start(devnet(self._directory, settings, port))
+            await self._solidify(said["url"])  # until then no solid block knows the token
+            return Network("devnet", tuple(said["urls"]), str(said["usdt"]), 1), said
+        profile = PROFILES[settings.network]
+        token = settings.usdt or (str(profile.usdt) if profile.usdt else "")
+        return Network(settings.network, settings.nodes or profile.nodes, token, settings.quorum), None
+
+    def _make_phrases(self) -> None:
+        """Backup phrases of the services that hold worthless money of their own."""
+        for name in ("staking", "gateway"):
+            file = self._directory.service(name) / "phrase"
+            if not file.exists():
+                write_atomic(file, mnemonic.generate(24).encode() + b"\n", 0o600)
+
+    def _ask(self, base: str) -> Client:
+        return Client(base, token=token_from(self._directory.token("operator")), timeout_s=30)
+
+    async def _hot_wallet(self, wallets: str, network: Network, own: dict[str, Any] | None) -> str:
+        """The id of the wallet that payouts are paid from; on our own devnet it is made.
+
+        Raises
+        ------
+        NoHotWallet
+            If there is none on a network of others.
+        """
+        async with self._ask(wallets) as client:
+            for each in (await client.get("/wallets")).json()["wallets"]:
+                if each["name"] == self._settings.hot_wallet:
+                    return str(each["id"])
+            if own is None:
+                raise NoHotWallet(f"There is no wallet named {self._settings.hot_wallet!r}")
+            most = {"per_payment": 10**12, "per_day": 10**14}
+            body = {"name": self._settings.hot_wallet, "kind": "new", "caps": {network.usdt: most}}
+            return str((await client.post("/wallets", json=body)).json()["id"])
+
+    async def _solidify(self, node: str) -> None:
+        """Seal so many blocks that what is in the newest now is solid."""
+        async with httpx.AsyncClient(base_url=node, timeout=60, trust_env=False) as http:
+            sealed = {"blocks": self._settings.solid_lag + 2}
+            (await http.post("/admin/mine", json=sealed)).raise_for_status()
+
+    async def _fund(self, wallets: str, payouts: str, hot: str, own: dict[str, Any]) -> None:
+        """Give the hot wallet worthless money, and enter it into the books."""
+        async with self._ask(wallets) as client:
+            address = (await client.get(f"/wallets/{hot}")).json()["address"]
+        async with httpx.AsyncClient(base_url=own["url"], timeout=60, trust_env=False) as node:
+            wanted = {"address": address, "trx": 100_000 * _TRX, "usdt": self._settings.funds}
+            answer = (await node.post("/admin/faucet", json=wanted)).raise_for_status().json()
+        await self._solidify(own["url"])
+        async with self._ask(payouts) as client:
+            await client.post("/payouts/deposits", json={"txid": answer["transactions"][-1]})

@@ -1,0 +1,277 @@
+"""Who signs is asked over HTTP: what an evil wallets service can do, and what a service starts with."""
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from builders import ALICE, BOB
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI
+
+from lucid_kit import tokens
+from lucid_kit.clock import ManualClock, SystemClock
+from lucid_kit.custody import KeyFile
+from lucid_kit.http import Client
+from lucid_kit.ids import new_id
+from lucid_proof.testing import TestLog
+from lucid_tron.codec import transaction
+from lucid_tron.codec.contracts import TransferContract
+from lucid_tron.codec.transaction import RawTransaction
+from lucid_tron.keys.signing import signers
+from lucid_tron.payouts import app as payouts_app
+from lucid_tron.payouts.settings import PayoutsSettings
+from lucid_tron.plane import PlaneUnusable
+from lucid_tron.up.directory import SCOPES, SERVICES, Directory, OtherNetwork
+from lucid_tron.wallets import app as wallets_app
+from lucid_tron.wallets.errors import WrongPassphrase
+from lucid_tron.wallets.keystore import Keystore
+from lucid_tron.wallets.remote import RemoteWallets, SignatureRefused, SignatureUnusable, WalletsFailed
+from lucid_tron.wallets.settings import WalletsSettings
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+NOW_MS = 1_763_800_000_000
+
+
+def raw(amount: int = 5) -> RawTransaction:
+    contract = TransferContract(ALICE.address, BOB.address, amount)
+    return RawTransaction(bytes(2), bytes(8), NOW_MS + 60_000, NOW_MS, (contract,))
+
+
+def token(*scopes: str) -> str:
+    return tokens.mint(KEY, "payouts", scopes, 3600, "lucid", "lucid", SystemClock())
+
+
+@contextlib.asynccontextmanager
+async def serving(app: FastAPI, *scopes: str) -> AsyncIterator[Client]:
+    async with app.router.lifespan_context(app):
+        client = Client("http://wallets", token=token(*scopes), transport=httpx.ASGITransport(app=app))
+        async with client:
+            yield client
+
+
+@pytest.fixture
+def wallets(tmp_path: Path) -> FastAPI:
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text(json.dumps(tokens.jwks([KEY.public_key()])))
+    return wallets_app.build(WalletsSettings(data=tmp_path / "wallets", jwks=str(jwks)))
+
+
+async def alice(client: Client, most: int = 100) -> str:
+    caps = {"TRX": {"per_payment": most, "per_day": 3 * most}}
+    body = {"name": "alice", "kind": "key", "private_key": ALICE.reveal().hex(), "caps": caps}
+    return str((await client.post("/wallets", json=body)).json()["id"])
+
+
+async def test_a_service_without_keys_has_its_transactions_signed(wallets: FastAPI) -> None:
+    async with serving(wallets, "tron:sign", "tron:read", "tron:admin") as client:
+        remote, id_ = RemoteWallets(client), await alice(client)
+        assert (await remote.get(id_)).address == ALICE.address
+        signed = await remote.sign(id_, raw(), now_ms=NOW_MS)
+        assert signed.raw == transaction.encode(raw())
+        assert signers(signed) == (ALICE.address,)
+        assert await remote.sign(id_, raw(), now_ms=NOW_MS) == signed
+
+
+async def test_caps_hold_over_http_and_the_refusal_keeps_its_code(wallets: FastAPI) -> None:
+    async with serving(wallets, "tron:sign", "tron:read", "tron:admin") as client:
+        remote, id_ = RemoteWallets(client), await alice(client)
+        with pytest.raises(SignatureRefused) as refused:
+            await remote.sign(id_, raw(101), now_ms=NOW_MS)
+        assert refused.value.facts["remote_code"] == "LUCID_ERR_3750"
+        for amount in (98, 99, 100):
+            await remote.sign(id_, raw(amount), now_ms=NOW_MS)
+        with pytest.raises(SignatureRefused):
+            await remote.sign(id_, raw(4), now_ms=NOW_MS)
+        with pytest.raises(SignatureRefused) as unknown:
+            await remote.get(new_id("wal"))
+        assert unknown.value.facts["remote_code"] == "LUCID_ERR_1750"
+
+
+async def test_without_the_scope_nothing_is_signed(wallets: FastAPI) -> None:
+    async with serving(wallets, "tron:read", "tron:write", "tron:approve", "tron:admin") as client:
+        with pytest.raises(SignatureRefused) as refused:
+            await RemoteWallets(client).sign(await alice(client), raw(), now_ms=NOW_MS)
+        assert refused.value.facts["remote_code"] == "LUCID_ERR_2403"
+
+
+async def test_bytes_that_are_not_canonical_are_not_signed(wallets: FastAPI) -> None:
+    async with serving(wallets, "tron:sign", "tron:admin") as client:
+        id_ = await alice(client)
+        for bad in ("00", transaction.encode(raw()).hex() + "0a00", "0a" * 100):
+            with pytest.raises(Exception, match="signatures"):
+                await client.post(f"/wallets/{id_}/signatures", json={"raw": bad})
+
+
+@pytest.mark.parametrize("caps", [{"TRX": {"per_payment": -1, "per_day": 1}}, {"T123": {}}, {"x": 1}])
+async def test_caps_that_make_no_sense_are_refused(wallets: FastAPI, caps: dict[str, Any]) -> None:
+    async with serving(wallets, "tron:admin") as client:
+        with pytest.raises(Exception, match="/wallets") as refused:
+            await client.post("/wallets", json={"name": "n", "caps": caps})
+        assert getattr(refused.value, "remote_status", 0) == 422
+
+
+async def test_balances_without_the_services_that_know_them_are_unavailable(wallets: FastAPI) -> None:
+    async with serving(wallets, "tron:read", "tron:write", "tron:admin") as client:
+        id_ = await alice(client)
+        for ask in (
+            client.get(f"/wallets/{id_}/balance"),
+            client.get(f"/wallets/{id_}/transactions"),
+            client.post(
+                f"/wallets/{id_}/transactions",
+                json={"operation_id": "a", "asset": "TRX", "to": str(BOB.address), "amount": 1},
+            ),
+        ):
+            with pytest.raises(Exception, match="not configured"):
+                await ask
+
+
+class Evil(httpx.AsyncBaseTransport):
+    """Whatever answers at the address of the wallets service."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        self._answer = status, body
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        status, body = self._answer
+        return httpx.Response(status, json=body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"envelope": "zz"},
+        {"envelope": None},
+        {"envelope": ""},
+        {"envelope": "0a00"},
+        {"envelope": transaction.encode_signed(ALICE.sign(raw(6))).hex()},
+        {
+            "envelope": transaction.encode_signed(
+                transaction.SignedTransaction(transaction.encode(raw()))
+            ).hex()
+        },
+    ],
+)
+async def test_what_was_not_asked_for_is_never_taken_for_signed(body: dict[str, Any]) -> None:
+    async with Client("http://wallets", token="t", transport=Evil(200, body)) as client:
+        with pytest.raises(SignatureUnusable):
+            await RemoteWallets(client).sign("wal_1", raw())
+
+
+async def test_a_wallets_service_that_fails_is_waited_for() -> None:
+    async with Client("http://wallets", token="t", transport=Evil(500, {"detail": "broken"})) as client:
+        with pytest.raises(WalletsFailed, match="broken"):
+            await RemoteWallets(client).sign("wal_1", raw())
+
+
+# --- what services start with ---
+
+
+def settings_in(directory: Path, **more: Any) -> WalletsSettings:
+    directory.mkdir(exist_ok=True)
+    return WalletsSettings(data=directory, jwks="jwks", **more)
+
+
+def test_a_passphrase_opens_the_keystore_and_no_other_does(tmp_path: Path) -> None:
+    file = tmp_path / "passphrase"
+    file.write_text("correct horse\n")
+    file.chmod(0o600)
+    made = wallets_app.custody(settings_in(tmp_path / "w", passphrase_file=file))
+    assert isinstance(made, Keystore)
+    assert isinstance(wallets_app.custody(settings_in(tmp_path / "w", passphrase_file=file)), Keystore)
+    with pytest.raises(PlaneUnusable, match="needs its passphrase"):
+        wallets_app.custody(settings_in(tmp_path / "w"))
+    file.write_text("wrong horse\n")
+    with pytest.raises(WrongPassphrase):
+        wallets_app.custody(settings_in(tmp_path / "w", passphrase_file=file))
+
+
+def test_a_passphrase_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "passphrase"
+    file.write_text("correct horse\n")
+    file.chmod(0o640)
+    with pytest.raises(PlaneUnusable, match="chmod 600"):
+        wallets_app.custody(settings_in(tmp_path / "w", passphrase_file=file))
+
+
+def test_a_key_file_is_not_silently_replaced_by_a_keystore(tmp_path: Path) -> None:
+    assert isinstance(wallets_app.custody(settings_in(tmp_path / "w")), KeyFile)
+    file = tmp_path / "passphrase"
+    file.touch(0o600)
+    with pytest.raises(PlaneUnusable, match="move the wallets"):
+        wallets_app.custody(settings_in(tmp_path / "w", passphrase_file=file))
+
+
+def payouts(**more: Any) -> PayoutsSettings:
+    given = {"data": "d", "jwks": "j", "wallets_url": "http://w", "token_file": "t", "wallet": "wal_1"}
+    return PayoutsSettings(**{**given, **more})  # type: ignore[arg-type]
+
+
+def test_the_payout_service_does_not_start_with_limits_that_contradict_each_other() -> None:
+    with pytest.raises(PlaneUnusable, match="two people"):
+        payouts_app.policy_of(payouts(auto_approve=11, two_person_above=10))
+    assert payouts_app.policy_of(payouts(auto_approve=10, two_person_above=10)).two_person_above == 10
+
+
+def test_trust_and_rate_authorities_must_be_what_they_are_called(tmp_path: Path) -> None:
+    for bad in ("zz", "00", "00" * 33):
+        with pytest.raises(PlaneUnusable, match="rate_authorities"):
+            payouts_app.rate_authorities(payouts(rate_authorities=(bad,)))
+    file = tmp_path / "trust.json"
+    file.write_text("{}")
+    for path in (file, tmp_path / "missing.json"):
+        with pytest.raises(PlaneUnusable, match="trust"):
+            payouts_app.chains(payouts(trust=(path,)))
+    file.write_text(json.dumps(TestLog("example.org/log").policy().to_json()))
+    assert [each.origin for each in payouts_app.chains(payouts(trust=(file,)))] == ["example.org/log"]
+
+
+# --- the directory of a plane ---
+
+
+def test_a_devnet_that_is_gone_leaves_its_books_aside_and_they_are_not_continued(tmp_path: Path) -> None:
+    directory, clock = Directory(tmp_path / "plane"), ManualClock()
+    directory.prepare("devnet", clock)
+    (directory.service("payouts") / "payouts.db").write_text("books of a chain that is gone")
+    directory.prepare("devnet", clock)
+    assert not (directory.service("payouts") / "payouts.db").exists()
+    assert len(list((directory.data / "past").rglob("payouts.db"))) == 1
+    with pytest.raises(OtherNetwork):
+        directory.prepare("nile", clock)
+
+
+def test_books_of_a_real_network_are_continued(tmp_path: Path) -> None:
+    directory, clock = Directory(tmp_path / "plane"), ManualClock()
+    for _ in range(2):
+        directory.prepare("nile", clock)
+        (directory.service("payouts") / "payouts.db").touch()
+    assert not (directory.data / "past").exists()
+
+
+async def test_tokens_grant_each_service_no_more_than_it_needs(tmp_path: Path) -> None:
+    directory, clock = Directory(tmp_path / "plane"), SystemClock()
+    directory.prepare("devnet", clock)
+    directory.mint(clock)
+    verifier = tokens.JwksVerifier(directory.jwks, issuer="lucid-wallet", audience="lucid-wallet")
+    for subject in SCOPES:
+        file = directory.token(subject)
+        assert file.stat().st_mode & 0o777 == 0o600
+        who = await verifier.verify(file.read_text().strip())
+        assert who.subject == subject
+        assert not who.may("*")
+        assert who.may("tron:sign") == (subject in ("client", "usdt", "payouts"))
+    strangers = tokens.JwksVerifier(directory.jwks, issuer="lucid", audience="lucid")
+    with pytest.raises(Exception, match="another issuer"):
+        await strangers.verify(directory.token("operator").read_text().strip())
+
+
+def test_ports_are_kept_where_they_are_free(tmp_path: Path) -> None:
+    directory = Directory(tmp_path)
+    first = directory.ports()
+    assert set(first) == {"devnet", *SERVICES}
+    assert len(set(first.values())) == len(first)
+    assert directory.ports() == first
