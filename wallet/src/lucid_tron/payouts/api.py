@@ -266,6 +266,13 @@ async def reconcile(_who: Approver, desk: Desk) -> Standing:
     return Standing(**_standing(await desk.reconcile()))
 
 
+@routes.post("/books/accept")
+async def accept_books(body: Why, who: Admin, desk: Desk) -> dict[str, Any]:
+    """Take restored books for the newest, after every payment since was found. Then resume."""
+    head = await desk.accept_books(who.subject, body.why)
+    return {"ledger_entries": head.count, "ledger_hash": head.hash}
+
+
 @routes.post("/deposits", status_code=201)
 async def deposit(body: Deposit, _who: Admin, desk: Desk) -> dict[str, Any]:
     """Enter a solid transaction that funded the hot wallet. The same one is entered once."""

@@ -14,6 +14,8 @@ from lucid_proof.trust import TrustPolicy
 from lucid_tron.payouts import api
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.desk import PayoutDesk
+from lucid_tron.payouts.errors import BooksNotNewest
+from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import PayoutPolicy
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
@@ -40,9 +42,10 @@ def build(settings: PayoutsSettings) -> FastAPI:
             wallets = RemoteWallets.at(settings.wallets_url, settings.token_file)
             stack.push_async_callback(wallets.close)
             await documents.ensure(*Book.collections)
-            hot = await wallets.get(settings.wallet)
             book = Book(documents, clock)
-            processor = PayoutProcessor(book, wallets, hot.id, hot.address, usdt, client, policy)
+            guard = stack.enter_context(Guard(settings.head)) if settings.head else None
+            hot = await wallets.get(settings.wallet)
+            processor = PayoutProcessor(book, wallets, hot.id, hot.address, usdt, client, policy, guard=guard)
             reconciliation = Reconciliation(book, hot.address, usdt, client)
             own = frozenset({hot.address, usdt.token})
             settlements = Settlements(documents, clock, trusted, authorities, own)
@@ -54,9 +57,13 @@ def build(settings: PayoutsSettings) -> FastAPI:
                 clock,
                 settings.reconcile_s * 1000,
                 settings.auto_approve,
+                guard,
             )
             # Before anything is signed: a database from yesterday's backup is found out here.
             await reconciliation.enforce()
+            if guard is not None:
+                with contextlib.suppress(BooksNotNewest):  # then payouts are stopped, and people can ask why
+                    await guard.check(book)
             app.state.desk = desk
             works: dict[str, Callable[[], Awaitable[object]]] = {
                 "payouts": processor.run_once,

@@ -10,6 +10,8 @@ from lucid_kit import fault
 from lucid_kit.clock import Clock
 from lucid_kit.errors import LucidError, SystemFault
 from lucid_tron.payouts import ledger
+from lucid_tron.payouts.errors import WrongState
+from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import Payout
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Balance, Reconciliation
@@ -48,6 +50,8 @@ class PayoutDesk:
         Milliseconds between two strict reconciliations.
     auto_approve
         A statement's payouts up to so many units are approved by the statement itself.
+    guard
+        Keeps the ledger's head outside of the database; opened by the caller.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class PayoutDesk:
         clock: Clock,
         every_ms: int,
         auto_approve: int,
+        guard: Guard | None = None,
     ) -> None:
         self.processor = processor
         self.book = processor.book
@@ -66,6 +71,7 @@ class PayoutDesk:
         self.clock = clock
         self._every_ms = every_ms
         self._auto_approve = auto_approve
+        self._guard = guard
         self._reconciled_ms = clock.monotonic_ms()
         self._one_at_a_time = asyncio.Lock()
 
@@ -128,6 +134,20 @@ class PayoutDesk:
         async with self._one_at_a_time:
             self._reconciled_ms = self.clock.monotonic_ms()
             return await self.reconciliation.enforce(strict=True)
+
+    async def accept_books(self, who: str, why: str) -> ledger.Head:
+        """Take the books as they are for the newest, on a person's word; their head. Payouts stay stopped.
+
+        Raises
+        ------
+        WrongState
+            If no head is kept outside of the database.
+        LedgerBroken
+            If the ledger was altered.
+        """
+        if self._guard is None:
+            raise WrongState("No head of the ledger is kept outside of the database")
+        return await self._guard.accept(self.book, who, why)
 
     async def reconcile_if_due(self) -> None:
         """Reconcile strictly once in the configured time."""

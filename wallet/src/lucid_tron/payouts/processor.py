@@ -53,11 +53,11 @@ class PayoutProcessor:
         self._policy = policy
         self._guard = guard
         self._router = router
-        self._transmitter = Transmitter[Payout](
-            _Payment(book, wallet_id, hot, usdt, policy), wallets, client, self._keep_head
-        )
         self._batching = router and Batching(
             book, wallets, wallet_id, hot, router, client, policy, guard, rehearse=rehearse
+        )
+        self._transmitter = Transmitter[Payout](
+            _Payment(book, wallet_id, hot, usdt, policy, guard), wallets, client
         )
 
     # --- what people and services ask ---
@@ -206,19 +206,21 @@ class PayoutProcessor:
             raise WrongState(f"Payout {payout.id} is paid in a batch")
         return await self._transmitter.step(payout)
 
-    async def _keep_head(self) -> None:
-        """Bytes leave only after the ledger's head with them is kept outside of the database."""
-        if self._guard is not None:
-            await self._guard.advance(self.book)
-
 
 class _Payment:
     """What it means to send a payout: a transfer of USDT whose memo is its id."""
 
     def __init__(
-        self, book: Book, wallet_id: str, hot: Address, usdt: UsdtManager, policy: PayoutPolicy
+        self,
+        book: Book,
+        wallet_id: str,
+        hot: Address,
+        usdt: UsdtManager,
+        policy: PayoutPolicy,
+        guard: Guard | None,
     ) -> None:
         self._book = book
+        self._guard = guard
         self._wallet_id = wallet_id
         self._hot = hot
         self._usdt = usdt
@@ -238,6 +240,11 @@ class _Payment:
             lifetime_ms=self._policy.lifetime_ms,
         )
         return prepared.raw
+
+    async def before_sending(self) -> None:
+        """Bytes leave only after the ledger's head with them is kept outside of the database."""
+        if self._guard is not None:
+            await self._guard.advance(self._book)
 
     async def arrival(self, payout: Payout, txid: bytes) -> Arrival | None:
         transfer = await self._usdt.paid(txid, self._hot, payout.recipient, payout.amount)

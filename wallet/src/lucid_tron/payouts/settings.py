@@ -18,6 +18,10 @@ class PayoutsSettings(NetworkSettings):
     wallets_url: str = Field(description="Base URL of the wallets service, which signs.")
     token_file: Path = Field(description="File with the token that this service shows to it.")
     wallet: str = Field(description="Id of the hot wallet, as the wallets service knows it.")
+    head: Path | None = Field(
+        default=None,
+        description="Directory of the ledger's head, in no backup of the database; older books send nothing.",
+    )
     per_payout: int = Field(default=1_000_000_000, gt=0, description="Most units in one payout.")
     per_epoch: int = Field(default=50_000_000_000, gt=0, description="Most units in one epoch.")
     two_person_above: int = Field(

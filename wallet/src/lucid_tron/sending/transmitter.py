@@ -10,7 +10,7 @@ from what is stored and from the chain, never from memory.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
@@ -95,6 +95,10 @@ class Trade(Protocol[T]):
         """A transaction that is expected to succeed; raise what forbids it."""
         ...
 
+    async def before_sending(self) -> None:
+        """What must be durable elsewhere before stored bytes leave; raise if they must not."""
+        ...
+
     async def arrival(self, item: T, /, txid: bytes) -> Arrival | None:
         """What solid blocks say, by a quorum; None while there is nothing.
 
@@ -123,22 +127,12 @@ class Trade(Protocol[T]):
 
 
 class Transmitter(Generic[T]):
-    """Takes what must arrive at most once a step further, as often as it is asked.
+    """Takes what must arrive at most once a step further, as often as it is asked."""
 
-    `before_sending` is done each time before bytes leave, and keeps them here by raising.
-    """
-
-    def __init__(
-        self,
-        trade: Trade[T],
-        signer: Signer,
-        client: TronClient,
-        before_sending: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
+    def __init__(self, trade: Trade[T], signer: Signer, client: TronClient) -> None:
         self._trade = trade
         self._signer = signer
         self._client = client
-        self._before_sending = before_sending
 
     async def step(self, item: T) -> T:
         """Take one a step further.
@@ -176,7 +170,8 @@ class Transmitter(Generic[T]):
         released = await self._trade.move(item, "broadcast", {"txid": item.attempt.txid})
         fault.point("transaction-released")
         # Ends here: it is `broadcast` though nothing was sent; the next run sends the same bytes.
-        await self._send(released.attempt.signed)
+        await self._trade.before_sending()
+        await self._client.broadcast(released.attempt.signed)
         fault.point("transaction-sent")
         # Ends here: it was sent; the next run finds it on the chain, or sends the same bytes again.
         return released
@@ -199,13 +194,9 @@ class Transmitter(Generic[T]):
             # These bytes can never be mined: every later block is newer than they may be.
             told["expired"] = True
             return await self._trade.move(item.without_bytes(), self._trade.expired(item), told)
-        await self._send(attempt.signed)
+        await self._trade.before_sending()
+        await self._client.broadcast(attempt.signed)
         return item
-
-    async def _send(self, signed: SignedTransaction) -> None:
-        if self._before_sending is not None:
-            await self._before_sending()
-        await self._client.broadcast(signed)
 
     async def _settle(self, item: T) -> T:
         fault.point("transaction-solid")

@@ -12,6 +12,7 @@ from lucid_kit.clock import Clock
 from lucid_kit.errors import DomainError
 from lucid_kit.files import make_dirs, write_atomic
 from lucid_kit.keyfile import load_or_make
+from lucid_tron.payouts.guard import Guard
 
 SERVICES = ("wallets", "client", "usdt", "payouts", "staking", "gateway")
 """In the order they are started; each needs only those before it."""
@@ -54,6 +55,11 @@ class Directory:
     def service(self, name: str) -> Path:
         return self.data / name
 
+    @property
+    def head(self) -> Path:
+        """Where the head of the payout ledger is kept, apart from the database: in no backup of it."""
+        return self.data / "head"
+
     def token(self, subject: str) -> Path:
         return self.data / "tokens" / f"{subject}.token"
 
@@ -67,21 +73,23 @@ class Directory:
         OtherNetwork
             If they are not.
         """
-        for each in (self.data, self.jwks.parent, self.logs, self.data / "tokens"):
-            make_dirs(each)
+        make_dirs(self.logs)
         marker = self.data / "network.json"
+        first = network == "devnet" or not marker.exists()
         known = json.loads(marker.read_bytes())["network"] if marker.exists() else network
         if known != network:
             raise OtherNetwork(f"{self.data} holds books of {known}, not {network}", data=self.data)
         if network == "devnet" and any(self.service(name).exists() for name in SERVICES):
             past = self.data / "past" / str(clock.now_ms())
             make_dirs(past)
-            for name in SERVICES:
+            for name in (*SERVICES, self.head.name):
                 if self.service(name).exists():
                     self.service(name).rename(past / name)
         write_atomic(marker, json.dumps({"network": network}).encode(), 0o644)
-        for name in SERVICES:
-            make_dirs(self.service(name))
+        for each in (self.head, *(self.service(name) for name in SERVICES)):
+            make_dirs(each)
+        if first:  # a head that is lost later is not made anew: it would vouch for any books
+            Guard.create(self.head)
 
     def mint(self, clock: Clock) -> None:
         """Write the key set and every token of `SCOPES`, replacing what was there.
@@ -104,6 +112,8 @@ class Directory:
         KeyFileUnusable
             If the signing key is readable by others or is none.
         """
+        make_dirs(self.jwks.parent)
+        make_dirs(self.data / "tokens")
         key = load_or_make(self.jwks.parent / "signing.key")
         write_atomic(self.jwks, json.dumps(tokens.jwks([key.public_key()])).encode(), 0o644)
         token = tokens.mint(
