@@ -12,6 +12,7 @@ from lucid_tron.payouts.batch import BATCHES, OPEN_BATCHES, Batch, BatchState
 from lucid_tron.payouts.book import PAYOUTS, Book, swap
 from lucid_tron.payouts.errors import WrongState
 from lucid_tron.payouts.models import Payout, State
+from lucid_tron.sending.atomic import atomically
 
 
 class BatchBook:
@@ -47,7 +48,7 @@ class BatchBook:
             await self._tell(inside, "signed", batch, payouts, facts)
             return batch
 
-        return await self._book.atomically(change)
+        return await atomically(self._book.documents, change)
 
     async def move(
         self, batch: Batch, state: BatchState, to: State, facts: Mapping[str, Any], **changes: Any
@@ -75,7 +76,7 @@ class BatchBook:
             await self._tell(inside, to, moved, payouts, facts)
             return moved
 
-        return await self._book.atomically(change)
+        return await atomically(self._book.documents, change)
 
     async def void(self, batch: Batch) -> Batch:
         """Forget a batch whose bytes never left, because a payout of it was cancelled; the rest go on."""
@@ -92,7 +93,7 @@ class BatchBook:
             await self._tell(inside, "approved", moved, still, {"void": True})
             return moved
 
-        return await self._book.atomically(change)
+        return await atomically(self._book.documents, change)
 
     async def _tell(
         self,

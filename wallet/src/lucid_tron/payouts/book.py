@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from lucid_kit.clock import Clock
 from lucid_kit.documents import Collection, Documents, Index, Sort, page_cursor
@@ -17,7 +17,6 @@ from lucid_tron.sending.atomic import atomically
 PAYOUTS = Collection("payouts", Index("state"), Index("epoch"))
 EPOCHS = Collection("payout_epochs")
 HALT = Collection("payout_halt")
-T = TypeVar("T")
 
 
 class Book:
@@ -98,7 +97,7 @@ class Book:
         async def change(inside: Documents) -> list[Payout]:
             return [await self._add(inside, payout, policy) for payout in payouts]
 
-        return await self.atomically(change)
+        return await atomically(self.documents, change)
 
     async def _add(self, inside: Documents, payout: Payout, policy: PayoutPolicy) -> Payout:
         stored = await inside.get(PAYOUTS.name, payout.id)
@@ -150,7 +149,7 @@ class Book:
                 found.append(moved)
             return found
 
-        return await self.atomically(change)
+        return await atomically(self.documents, change)
 
     async def explain(self, payout: Payout, reason: str) -> None:
         """Say why a payout waits. Not a change of it, so not in the ledger."""
@@ -164,7 +163,7 @@ class Book:
         async def change(inside: Documents) -> None:
             await ledger.append(inside, kind, None, facts, self.clock.now_ms())
 
-        await self.atomically(change)
+        await atomically(self.documents, change)
 
     async def halt(self, reason: str, facts: Mapping[str, Any]) -> None:
         """Stop all payouts until somebody resumes them."""
@@ -174,7 +173,7 @@ class Book:
                 await inside.insert(HALT.name, {"id": "halt", "reason": reason, "facts": dict(facts)})
                 await ledger.append(inside, "halted", None, {"reason": reason, **facts}, self.clock.now_ms())
 
-        await self.atomically(change)
+        await atomically(self.documents, change)
 
     async def resume(self, who: str, why: str) -> None:
         """Let payouts go on, on a person's word."""
@@ -183,7 +182,7 @@ class Book:
             if await inside.delete(HALT.name, "halt"):
                 await ledger.append(inside, "resumed", None, {"by": who, "why": why}, self.clock.now_ms())
 
-        await self.atomically(change)
+        await atomically(self.documents, change)
 
     async def require_running(self) -> None:
         """Check that payouts are not stopped.
@@ -199,10 +198,6 @@ class Book:
 
     async def _tell(self, inside: Documents, kind: str, payout: Payout, facts: Mapping[str, Any]) -> None:
         await ledger.append(inside, kind, payout.id, facts, self.clock.now_ms())
-
-    async def atomically(self, change: Callable[[Documents], Awaitable[T]]) -> T:
-        """Run a change in a transaction, again if another's came between."""
-        return await atomically(self.documents, change)
 
 
 async def swap(inside: Documents, payout: Payout, state: State, **changes: Any) -> Payout:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from lucid_kit import fault
 from lucid_kit.clock import Clock
-from lucid_kit.documents import Collection, Documents, DuplicateKey, Index, TransactionConflict
+from lucid_kit.documents import Collection, Documents, Index
 from lucid_proof.trust import TrustPolicy
 from lucid_tron.codec.address import Address
+from lucid_tron.sending.atomic import atomically
 from lucid_tron.settlement.bindings import Binding, SignedBinding
 from lucid_tron.settlement.errors import (
     BindingRefused,
@@ -31,8 +32,6 @@ POLICIES = Collection("settlement_policies", Index("chain", "version", unique=Tr
 BINDINGS = Collection("settlement_bindings", Index("chain", "counts_from_ms"), Index("chain", "operator"))
 HELD = Collection("settlement_held", Index("chain"))
 REBIND_DELAY_MS = 24 * 3_600_000
-_ATTEMPTS = 50
-T = TypeVar("T")
 
 
 class Payable(Protocol):
@@ -120,7 +119,7 @@ class Settlements:
             return policy
 
         policy_window = 100
-        return await self._atomically(change)
+        return await atomically(self._documents, change)
 
     async def policy_at(self, origin: str, began_ms: int) -> RatePolicy:
         """The rate policy for an epoch that began then: the newest dated no later.
@@ -186,7 +185,7 @@ class Settlements:
             )
             return binding
 
-        return await self._atomically(change)
+        return await atomically(self._documents, change)
 
     async def addresses(self, origin: str) -> dict[bytes, Address]:
         """Operator → address that counts now."""
@@ -220,7 +219,7 @@ class Settlements:
         async def change(inside: Documents) -> Settlement:
             return await self._accept(inside, proven, data)
 
-        return await self._atomically(change)
+        return await atomically(self._documents, change)
 
     async def _accept(self, inside: Documents, proven: Proven, data: bytes) -> Settlement:
         statement = proven.statement
@@ -344,17 +343,6 @@ class Settlements:
     def _require_chain(self, origin: str) -> None:
         if all(each.origin != origin for each in self._trusted):
             raise UntrustedChain(f"The chain {origin!r} is not among those that are paid for")
-
-    async def _atomically(self, change: Callable[[Documents], Awaitable[T]]) -> T:
-        """Run a change in a transaction, again if another's came between."""
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                async with self._documents.transaction() as inside:
-                    return await change(inside)
-            except (DuplicateKey, TransactionConflict):
-                continue
-        async with self._documents.transaction() as inside:
-            return await change(inside)
 
 
 def _intent_document(statement: Statement, intent: Intent) -> dict[str, Any]:
