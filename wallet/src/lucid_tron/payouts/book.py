@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from lucid_kit.clock import Clock
 from lucid_kit.documents import Collection, Documents, Index, Sort, page_cursor
 from lucid_tron.payouts import ledger
+from lucid_tron.payouts.batch import BATCHES
 from lucid_tron.payouts.errors import OverEpochCap, PayoutConflict, PayoutNotFound, PayoutsHalted, WrongState
 from lucid_tron.payouts.models import OPEN, Payout, PayoutPolicy, State
 from lucid_tron.sending.atomic import atomically
+
+T = TypeVar("T")
 
 PAYOUTS = Collection("payouts", Index("state"), Index("epoch"))
 EPOCHS = Collection("payout_epochs")
@@ -21,11 +24,11 @@ HALT = Collection("payout_halt")
 class Book:
     """Payouts with their ledger. Every public method is one transaction."""
 
-    collections = (PAYOUTS, EPOCHS, HALT, ledger.LEDGER)
+    collections = (PAYOUTS, EPOCHS, HALT, BATCHES, ledger.LEDGER)
 
     def __init__(self, documents: Documents, clock: Clock) -> None:
         self.documents = documents
-        self._clock = clock
+        self.clock = clock
 
     async def get(self, payout_id: str) -> Payout:
         """A payout.
@@ -39,6 +42,20 @@ class Book:
         if document is None:
             raise PayoutNotFound(f"There is no payout {payout_id[:80]!r}")
         return Payout.from_document(document)
+
+    async def get_all(self, payout_ids: Sequence[str]) -> list[Payout]:
+        """Payouts in the order of these ids.
+
+        Raises
+        ------
+        PayoutNotFound
+            If one is not there.
+        """
+        found = await self.documents.find(PAYOUTS.name, {"id": {"$in": list(payout_ids)}})
+        by_id = {document["id"]: Payout.from_document(document) for document in found}
+        if missing := [id_ for id_ in payout_ids if id_ not in by_id]:
+            raise PayoutNotFound(f"There is no payout {missing[0][:80]!r}")
+        return [by_id[id_] for id_ in payout_ids]
 
     async def having(self, states: Sequence[State] = OPEN, limit: int | None = None) -> list[Payout]:
         """Payouts in these states, by id."""
@@ -74,20 +91,28 @@ class Book:
             If it is above a cap; nothing is stored.
         """
 
-        async def change(inside: Documents) -> Payout:
-            stored = await inside.get(PAYOUTS.name, payout.id)
-            if stored is not None:
-                known = Payout.from_document(stored)
-                if not known.says_the_same(payout):
-                    raise PayoutConflict(f"Payout {payout.id} exists for {known.amount} to {known.recipient}")
-                return known
-            await self._count(inside, payout, policy)
-            await inside.insert(PAYOUTS.name, payout.to_document())
-            facts = {"epoch": payout.epoch, "recipient": str(payout.recipient), "amount": payout.amount}
-            await self._tell(inside, "intent", payout, facts | {"by": payout.submitted_by})
-            return payout
+        return (await self.add_all([payout], policy))[0]
 
-        return await atomically(self.documents, change)
+    async def add_all(self, payouts: Sequence[Payout], policy: PayoutPolicy) -> list[Payout]:
+        """`add` for several, all or none."""
+
+        async def change(inside: Documents) -> list[Payout]:
+            return [await self._add(inside, payout, policy) for payout in payouts]
+
+        return await self.atomically(change)
+
+    async def _add(self, inside: Documents, payout: Payout, policy: PayoutPolicy) -> Payout:
+        stored = await inside.get(PAYOUTS.name, payout.id)
+        if stored is not None:
+            known = Payout.from_document(stored)
+            if not known.says_the_same(payout):
+                raise PayoutConflict(f"Payout {payout.id} exists for {known.amount} to {known.recipient}")
+            return known
+        await self._count(inside, payout, policy)
+        await inside.insert(PAYOUTS.name, payout.to_document())
+        facts = {"epoch": payout.epoch, "recipient": str(payout.recipient), "amount": payout.amount}
+        await self._tell(inside, "intent", payout, facts | {"by": payout.submitted_by})
+        return payout
 
     async def _count(self, inside: Documents, payout: Payout, policy: PayoutPolicy) -> None:
         key = str(payout.epoch)
@@ -111,16 +136,22 @@ class Book:
         WrongState
             If it was changed since it was read: read it again.
         """
-        moved = replace(payout, state=state, version=payout.version + 1, **{"reason": None} | changes)
+        return (await self.move_all([(payout, state, changes)], facts))[0]
 
-        async def change(inside: Documents) -> Payout:
-            expect = {"version": payout.version, "state": payout.state}
-            if not await inside.replace(PAYOUTS.name, moved.to_document(), expect=expect):
-                raise WrongState(f"Payout {payout.id} is no longer {payout.state} (version {payout.version})")
-            await self._tell(inside, state, moved, {"from": payout.state, **facts})
-            return moved
+    async def move_all(
+        self, moves: Sequence[tuple[Payout, State, Mapping[str, Any]]], facts: Mapping[str, Any]
+    ) -> list[Payout]:
+        """`move` for several, all or none; each has its entry in the ledger."""
 
-        return await atomically(self.documents, change)
+        async def change(inside: Documents) -> list[Payout]:
+            found = []
+            for payout, state, changes in moves:
+                moved = await swap(inside, payout, state, **changes)
+                await self._tell(inside, state, moved, {"from": payout.state, **facts})
+                found.append(moved)
+            return found
+
+        return await self.atomically(change)
 
     async def explain(self, payout: Payout, reason: str) -> None:
         """Say why a payout waits. Not a change of it, so not in the ledger."""
@@ -132,9 +163,9 @@ class Book:
         """An entry of the ledger that is about no payout: funding, a halt, a resumption."""
 
         async def change(inside: Documents) -> None:
-            await ledger.append(inside, kind, None, facts, self._clock.now_ms())
+            await ledger.append(inside, kind, None, facts, self.clock.now_ms())
 
-        await atomically(self.documents, change)
+        await self.atomically(change)
 
     async def halt(self, reason: str, facts: Mapping[str, Any]) -> None:
         """Stop all payouts until somebody resumes them."""
@@ -142,18 +173,18 @@ class Book:
         async def change(inside: Documents) -> None:
             if await inside.get(HALT.name, "halt") is None:
                 await inside.insert(HALT.name, {"id": "halt", "reason": reason, "facts": dict(facts)})
-                await ledger.append(inside, "halted", None, {"reason": reason, **facts}, self._clock.now_ms())
+                await ledger.append(inside, "halted", None, {"reason": reason, **facts}, self.clock.now_ms())
 
-        await atomically(self.documents, change)
+        await self.atomically(change)
 
     async def resume(self, who: str, why: str) -> None:
         """Let payouts go on, on a person's word."""
 
         async def change(inside: Documents) -> None:
             if await inside.delete(HALT.name, "halt"):
-                await ledger.append(inside, "resumed", None, {"by": who, "why": why}, self._clock.now_ms())
+                await ledger.append(inside, "resumed", None, {"by": who, "why": why}, self.clock.now_ms())
 
-        await atomically(self.documents, change)
+        await self.atomically(change)
 
     async def require_running(self) -> None:
         """Check that payouts are not stopped.
@@ -168,4 +199,23 @@ class Book:
             raise PayoutsHalted(found["reason"], **found["facts"])
 
     async def _tell(self, inside: Documents, kind: str, payout: Payout, facts: Mapping[str, Any]) -> None:
-        await ledger.append(inside, kind, payout.id, facts, self._clock.now_ms())
+        await ledger.append(inside, kind, payout.id, facts, self.clock.now_ms())
+
+    async def atomically(self, change: Callable[[Documents], Awaitable[T]]) -> T:
+        """Run a change in a transaction, again if another's came between."""
+        return await atomically(self.documents, change)
+
+
+async def swap(inside: Documents, payout: Payout, state: State, **changes: Any) -> Payout:
+    """Replace a payout inside a transaction, if it is still as it was read.
+
+    Raises
+    ------
+    WrongState
+        If it changed meanwhile.
+    """
+    moved = replace(payout, state=state, version=payout.version + 1, **{"reason": None} | changes)
+    expect = {"version": payout.version, "state": payout.state}
+    if not await inside.replace(PAYOUTS.name, moved.to_document(), expect=expect):
+        raise WrongState(f"Payout {payout.id} is no longer {payout.state} (version {payout.version})")
+    return moved

@@ -45,6 +45,54 @@ class OverEpochCap(LimitExceeded):
     advice = "Check the statement; if it is right, two people raise the cap in the policy."
 
 
+class BatchReverts(DomainError):
+    """The router would revert a batch."""
+
+    code = "LUCID_ERR_4830"
+    advice = (
+        "Nothing was signed. Read the reason: correct the payout it names, or the router's caps or roles."
+    )
+
+    def __init__(self, detail: str, *, reason: str, payout: str | None) -> None:
+        super().__init__(detail, reason=reason, payout=payout)
+        self.reason = reason
+        self.payout = payout
+
+
+class ProcessorRunning(DomainError):
+    """Another payout processor works with this guard directory or this database."""
+
+    code = "LUCID_ERR_4831"
+    advice = "Stop the other processor; two at once are never needed."
+
+
+class BooksContradictChain(SystemFault):
+    """The chain and the books tell different things of one payout."""
+
+    code = "LUCID_ERR_5832"
+    advice = (
+        "Send nothing. Find out which is right (the chain is what was paid) before the books are accepted."
+    )
+
+
+class BooksNotNewest(SystemFault):
+    """The database is not the one that payouts were last sent from: an older copy, or another."""
+
+    code = "LUCID_ERR_5830"
+    status = 503
+    advice = (
+        "Send nothing. Reconcile the books with the chain (runbook: restored database), then accept them."
+    )
+
+
+class GuardMissing(SystemFault):
+    """There is no ledger head outside of the database to compare it with."""
+
+    code = "LUCID_ERR_5831"
+    status = 503
+    advice = "Restore the guard directory, or reconcile with the chain and accept the books as they are."
+
+
 class PayoutsHalted(SystemFault):
     """Payouts are stopped because the books do not balance."""
 

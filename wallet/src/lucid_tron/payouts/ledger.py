@@ -44,8 +44,8 @@ async def append(
     Two who append at once give their entries the same id, of which the store takes one: the other's whole
     transaction fails with DuplicateKey and is run again.
     """
-    newest = await inside.find(LEDGER.name, sort=[("id", -1)], limit=1)
-    number, before = (newest[0]["n"] + 1, newest[0]["hash"]) if newest else (1, GENESIS)
+    head = await newest(inside)
+    number, before = head.count + 1, head.hash
     entry = {
         "n": number,
         "prev": before,
@@ -55,6 +55,28 @@ async def append(
         "facts": dict(facts),
     }
     await inside.insert(LEDGER.name, {"id": f"{number:015d}", **entry, "hash": entry_hash(entry)})
+
+
+async def newest(documents: Documents) -> Head:
+    """The head of the ledger, unverified."""
+    found = await documents.find(LEDGER.name, sort=[("id", -1)], limit=1)
+    return Head(found[0]["n"], found[0]["hash"]) if found else Head(0, GENESIS)
+
+
+async def head_at(documents: Documents, count: int) -> Head:
+    """The head that the ledger had when it had `count` entries, unverified.
+
+    Raises
+    ------
+    LedgerBroken
+        If it has not so many.
+    """
+    if count == 0:
+        return Head(0, GENESIS)
+    entry = await documents.get(LEDGER.name, f"{count:015d}")
+    if entry is None:
+        raise LedgerBroken(f"The ledger has no entry {count}", entry=count)
+    return Head(count, entry["hash"])
 
 
 async def entries(documents: Documents) -> AsyncIterator[dict[str, Any]]:
@@ -82,15 +104,15 @@ async def verify(documents: Documents, *, expected: Head | None = None) -> Head:
     LedgerBroken
         If an entry is altered, missing or out of order, or the expected head is not in it.
     """
-    count, newest, seen = 0, GENESIS, expected is None or expected.count == 0
+    count, last, seen = 0, GENESIS, expected is None or expected.count == 0
     async for entry in entries(documents):
-        if entry["n"] != count + 1 or entry["prev"] != newest or entry["hash"] != entry_hash(entry):
+        if entry["n"] != count + 1 or entry["prev"] != last or entry["hash"] != entry_hash(entry):
             raise LedgerBroken(f"Entry {entry['n']} does not follow entry {count}", entry=count + 1)
-        count, newest = count + 1, entry["hash"]
-        seen = seen or (expected is not None and (count, newest) == (expected.count, expected.hash))
+        count, last = count + 1, entry["hash"]
+        seen = seen or (expected is not None and (count, last) == (expected.count, expected.hash))
     if not seen and expected is not None:
         raise LedgerBroken(
             f"The ledger has {count} entries and lacks the head it had at {expected.count}: an older copy?",
             entry=expected.count,
         )
-    return Head(count, newest)
+    return Head(count, last)

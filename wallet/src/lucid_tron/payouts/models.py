@@ -23,6 +23,8 @@ settled    in the books; final
 failed     mined without effect (the fee is lost); a person decides whether to try again
 cancelled  will not be paid; final
 """
+MAX_BATCH = 30
+"""The most payouts that the router takes in one transaction."""
 OPEN: tuple[State, ...] = ("approved", "signed", "broadcast", "solid")
 FINAL: tuple[State, ...] = ("settled", "cancelled")
 _MAX_INTEGER = (1 << 53) - 1  # what canonical JSON holds exactly
@@ -38,6 +40,8 @@ class Payout:
     """A payment of `amount` units of USDT to one recipient, named for ever by its id.
 
     `version` counts its changes and is what compare-and-swap compares. `reason` says why it waits.
+    `batch_limit` is how many payouts its next batch may hold: halved when a batch with it reverted, so that
+    the one at fault ends up alone. Bytes of a batch are kept with the batch, not in `attempts`.
     """
 
     id: str
@@ -52,6 +56,7 @@ class Payout:
     credited: int | None = None
     block_number: int | None = None
     reason: str | None = None
+    batch_limit: int = MAX_BATCH
 
     @classmethod
     def read(cls, id_: str, epoch: int, recipient: str, amount: int, submitted_by: str) -> Payout:
@@ -77,6 +82,11 @@ class Payout:
         """The newest attempt."""
         return self.attempts[-1]
 
+    @property
+    def in_batch(self) -> bool:
+        """Whether its newest bytes are kept with a batch."""
+        return self.state in ("signed", "broadcast", "solid") and not self.attempt.envelope
+
     def says_the_same(self, other: Payout) -> bool:
         """Whether both stand for the same payment."""
         return (self.id, self.epoch, self.recipient, self.amount) == (
@@ -101,7 +111,7 @@ class Payout:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Payout:
         """As it was stored."""
-        fields = {name: document[name] for name in cls.__dataclass_fields__}
+        fields = {name: document[name] for name in cls.__dataclass_fields__ if name in document}
         fields["recipient"] = Address.parse(document["recipient"])
         fields["approvals"] = tuple(document["approvals"])
         fields["attempts"] = tuple(Attempt(**attempt) for attempt in document["attempts"])

@@ -6,22 +6,32 @@ from what is stored and from the chain, never from memory.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from lucid_kit.errors import DomainError, LimitExceeded, Unavailable
 from lucid_tron.client.client import TronClient
 from lucid_tron.codec.address import Address
 from lucid_tron.codec.transaction import RawTransaction
+from lucid_tron.payouts.batching import Batching
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.errors import InvalidPayout, PayoutsHalted, SecondPersonNeeded, WrongState
+from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import OPEN, Payout, PayoutPolicy, State
+from lucid_tron.payouts.router import RouterClient
 from lucid_tron.sending.transmitter import Arrival, Signer, Transmitter
 from lucid_tron.usdt.errors import UnclearPayment
 from lucid_tron.usdt.manager import UsdtManager
 
+_CHUNK = 200
+
 
 class PayoutProcessor:
-    """Pays from one hot wallet."""
+    """Pays from one hot wallet, or from a router whose operator that wallet is.
+
+    With a `router` every payment goes through it, in batches. With a `guard` (which the caller has opened)
+    nothing is sent unless the ledger's head is kept outside of the database.
+    """
 
     def __init__(
         self,
@@ -32,12 +42,22 @@ class PayoutProcessor:
         usdt: UsdtManager,
         client: TronClient,
         policy: PayoutPolicy,
+        *,
+        router: RouterClient | None = None,
+        guard: Guard | None = None,
+        rehearse: Literal["all", "first"] = "all",
     ) -> None:
         self.book = book
         self._hot = hot
         self._usdt = usdt
         self._policy = policy
-        self._transmitter = Transmitter[Payout](_Payment(book, wallet_id, hot, usdt, policy), wallets, client)
+        self._guard = guard
+        self._router = router
+        self._batching = router and Batching(
+            book, wallets, wallet_id, hot, router, client, policy, guard, rehearse=rehearse
+        )
+        payment = _Payment(book, wallet_id, hot, usdt, policy, guard)
+        self._transmitter = Transmitter[Payout](payment, wallets, client)
 
     # --- what people and services ask ---
 
@@ -50,9 +70,30 @@ class PayoutProcessor:
             If it is malformed, contradicts a payout of this id, or is above a cap.
         """
         payout = Payout.read(id_, epoch, recipient, amount, who)
-        if payout.recipient in (self._hot, self._usdt.token):
-            raise InvalidPayout(f"{recipient} cannot be paid: it is the wallet or the token itself")
+        self._require_fit(payout)
         return await self.book.add(payout, self._policy)
+
+    async def submit_all(self, asked: Iterable[tuple[str, int, str, int]], who: str) -> int:
+        """Ask for many payments (id, epoch, recipient, amount), in a few transactions; how many there are.
+
+        All are checked before any is stored; interrupted, asking again asks for those that lack.
+
+        Raises
+        ------
+        InvalidPayout, PayoutConflict, OverEpochCap
+            As `submit` does.
+        """
+        payouts = [Payout.read(*each, who) for each in asked]
+        for payout in payouts:
+            self._require_fit(payout)
+        for first in range(0, len(payouts), _CHUNK):
+            await self.book.add_all(payouts[first : first + _CHUNK], self._policy)
+        return len(payouts)
+
+    def _require_fit(self, payout: Payout) -> None:
+        ours = [self._hot, self._usdt.token, *([self._router.address] if self._router else [])]
+        if payout.recipient in ours:
+            raise InvalidPayout(f"{payout.recipient} cannot be paid: it is the payer or the token itself")
 
     async def approve(self, payout_id: str, who: str) -> Payout:
         """Approve a payment; large ones need two people who did not submit it.
@@ -65,14 +106,33 @@ class PayoutProcessor:
             If it is no longer an intent.
         """
         payout = await self.book.get(payout_id)
+        state, changes = self._approved(payout, who)
+        return await self.book.move(payout, state, {"approved_by": who}, **changes)
+
+    async def approve_all(self, payout_ids: Sequence[str], who: str) -> int:
+        """Approve many payments, such as those of a settlement, by the rules of `approve`; how many.
+
+        Raises
+        ------
+        SecondPersonNeeded, WrongState
+            As `approve` does; what was approved before in the same call stays approved.
+        """
+        for first in range(0, len(payout_ids), _CHUNK):
+            payouts = await self.book.get_all(payout_ids[first : first + _CHUNK])
+            moves = [(payout, *self._approved(payout, who)) for payout in payouts]
+            await self.book.move_all(moves, {"approved_by": who})
+        return len(payout_ids)
+
+    def _approved(self, payout: Payout, who: str) -> tuple[State, dict[str, Any]]:
+        """What an approval makes of a payout."""
         if payout.state != "intent":
-            raise WrongState(f"Payout {payout_id} is {payout.state}")
+            raise WrongState(f"Payout {payout.id} is {payout.state}")
         large = payout.amount > self._policy.two_person_above
         if who in payout.approvals or (large and who == payout.submitted_by):
-            raise SecondPersonNeeded(f"{who!r} cannot approve {payout_id} (again)")
+            raise SecondPersonNeeded(f"{who!r} cannot approve {payout.id} (again)")
         approvals = (*payout.approvals, who)
         state: State = "approved" if len(approvals) >= (2 if large else 1) else "intent"
-        return await self.book.move(payout, state, {"approved_by": who}, approvals=approvals)
+        return state, {"approvals": approvals}
 
     async def cancel(self, payout_id: str, who: str) -> Payout:
         """Give a payment up, as long as its bytes have not left this machine.
@@ -99,7 +159,7 @@ class PayoutProcessor:
         payout = await self.book.get(payout_id)
         if payout.state != "failed":
             raise WrongState(f"Payout {payout_id} is {payout.state}, not failed")
-        return await self.book.move(payout, "approved", {"retried_by": who})
+        return await self.book.move(payout, "approved", {"retried_by": who}, batch_limit=1)
 
     # --- what drives it on ---
 
@@ -110,10 +170,17 @@ class PayoutProcessor:
         ------
         PayoutsHalted
             If payouts are stopped.
+        BooksNotNewest
+            If the guard has another ledger's head: then they are stopped from now on.
         """
         await self.book.require_running()
-        result: dict[str, str] = {}
-        for payout in await self.book.having(OPEN, limit):
+        if self._guard is not None:
+            await self._guard.require(self.book)
+        result = await self._batching.run_once(limit) if self._batching else dict[str, str]()
+        states = tuple(state for state in OPEN if state != "approved" or not self._batching)
+        for payout in await self.book.having(states, limit):
+            if payout.in_batch:
+                continue
             try:
                 result[payout.id] = (await self.step(payout)).state
             except PayoutsHalted:
@@ -132,6 +199,8 @@ class PayoutProcessor:
         LucidError
             If it cannot go on now; nothing has changed then.
         """
+        if payout.in_batch or (self._batching and payout.state == "approved"):
+            raise WrongState(f"Payout {payout.id} is paid in a batch")
         return await self._transmitter.step(payout)
 
 
@@ -139,9 +208,16 @@ class _Payment:
     """What it means to send a payout: a transfer of USDT whose memo is its id."""
 
     def __init__(
-        self, book: Book, wallet_id: str, hot: Address, usdt: UsdtManager, policy: PayoutPolicy
+        self,
+        book: Book,
+        wallet_id: str,
+        hot: Address,
+        usdt: UsdtManager,
+        policy: PayoutPolicy,
+        guard: Guard | None,
     ) -> None:
         self._book = book
+        self._guard = guard
         self._wallet_id = wallet_id
         self._hot = hot
         self._usdt = usdt
@@ -151,6 +227,11 @@ class _Payment:
 
     def wallet_of(self, _payout: Payout) -> str:
         return self._wallet_id
+
+    async def before_leaving(self) -> None:
+        """Bytes leave only after the ledger's head with them is kept outside of the database."""
+        if self._guard is not None:
+            await self._guard.advance(self._book)
 
     async def prepare(self, payout: Payout) -> RawTransaction:
         prepared = await self._usdt.prepare_transfer(

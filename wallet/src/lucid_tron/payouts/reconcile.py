@@ -85,7 +85,9 @@ class Reconciliation:
             if entry["kind"] == "funded":
                 funded += entry["facts"]["amount"]
             elif entry["kind"] == "settled":
-                paid[entry["payout"]] = entry["facts"]["amount"]
+                # A batch tells of all its payouts in one entry.
+                facts = entry["facts"]
+                paid |= dict(facts["payouts"]) if "payouts" in facts else {entry["payout"]: facts["amount"]}
         moving = before | await self._in_flight()
         settled = sum(amount for id_, amount in paid.items() if id_ not in moving)
         return Balance(funded, settled, sum(moving.values()), held)

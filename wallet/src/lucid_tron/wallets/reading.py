@@ -22,6 +22,11 @@ _AMOUNTS = {
     abi.selector("transferFrom(address,address,uint256)"): ("address", "address", "uint256"),
 }
 
+# Calls of the KYC router that move nothing: an attestation brought, a standing revoked.
+_MOVE_NOTHING = {
+    abi.selector("attest((address,uint8,uint64,uint64,uint256,address),uint8,bytes32,bytes32)"): 9,
+    abi.selector("revoke(address,uint64)"): 2,
+}
 
 _PAYOUTS = "(bytes32,(bytes32,address,uint256)[])"
 _PAY_BATCH = abi.selector("payBatch" + _PAYOUTS)
@@ -55,6 +60,11 @@ def spends(raw: RawTransaction) -> dict[str, int]:
 def _of_call(call: TriggerSmartContract) -> dict[str, int]:
     if call.data[:4] == _PAY_BATCH and not (call.call_value or call.call_token_value or call.token_id):
         return {str(call.contract_address): sum(amount for _, _, amount in payouts_of(call.data))}
+    words = _MOVE_NOTHING.get(call.data[:4])
+    if words and len(call.data) == 4 + 32 * words:
+        if call.call_value or call.call_token_value or call.token_id:
+            raise CannotSign("A call of the KYC router sends nothing along")
+        return {}
     kinds = _AMOUNTS.get(call.data[:4])
     if kinds is None:
         raise CannotSign(f"The call {call.data[:4].hex()} of {call.contract_address} cannot be read")

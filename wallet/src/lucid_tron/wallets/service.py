@@ -235,6 +235,12 @@ class Wallets:
         await self._documents.update(WALLETS.name, wallet_id, {"caps": changed.to_document()["caps"]})
         return changed
 
+    async def set_fee_cap(self, wallet_id: str, sun: int) -> Wallet:
+        """Replace the highest `fee_limit` a wallet signs. Who may ask for this is decided by the caller."""
+        wallet = await self.get(wallet_id)
+        await self._documents.update(WALLETS.name, wallet_id, {"fee_cap": sun})
+        return replace(wallet, fee_cap=sun)
+
     # --- signing ---
 
     async def sign(

@@ -1,0 +1,148 @@
+"""Attestations that were handed in, kept until they expire, and which of them the chain still lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lucid_kit.clock import Clock
+from lucid_kit.documents import Collection, Documents, DuplicateKey, Index
+from lucid_tron.codec.address import Address
+from lucid_tron.kyc.attestation import SignedAttestation
+from lucid_tron.kyc.errors import AttestationNotFound, AttestationRefused
+from lucid_tron.kyc.router import KycRouter
+
+ATTESTATIONS = Collection("kyc_attestations", Index("router", "subject", "nonce"), Index("router", "expiry"))
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who may attest, and up to which level."""
+
+    address: Address
+    highest_level: int
+
+
+class Attestations:
+    """What issuers say of payees of one router. Knows addresses and levels, and no persons.
+
+    Parameters
+    ----------
+    issuers
+        Those whose attestations are taken; the router has its own list, and both must agree.
+    """
+
+    collections = (ATTESTATIONS,)
+
+    def __init__(
+        self, documents: Documents, clock: Clock, router: Address, chain_id: int, issuers: tuple[Issuer, ...]
+    ) -> None:
+        self._documents = documents
+        self._clock = clock
+        self._router = router
+        self._chain_id = chain_id
+        self._issuers = {each.address: each.highest_level for each in issuers}
+
+    async def prepare(self) -> None:
+        """Make the collections and indexes."""
+        await self._documents.ensure(*self.collections)
+
+    async def take(self, data: bytes) -> SignedAttestation:
+        """Take an attestation's file; taking the same again does nothing.
+
+        Raises
+        ------
+        MalformedAttestation, AttestationRefused
+            If it is out of form, expired, old, for another router or chain, or not by an issuer of ours.
+        """
+        signed = SignedAttestation.read(data)
+        said = signed.attestation
+        if (said.router, said.chain_id) != (self._router, self._chain_id):
+            raise AttestationRefused(f"It is for router {said.router} on chain {said.chain_id}")
+        if said.expiry * 1000 <= self._clock.now_ms():
+            raise AttestationRefused("It has expired")
+        issuer = signed.issuer
+        if said.level > self._issuers.get(issuer, -1):
+            raise AttestationRefused(f"{issuer} may not attest level {said.level} here")
+        newest = await self._newest(said.subject)
+        if newest is not None and newest["file"] == data.decode():
+            return signed
+        if newest is not None and said.nonce <= newest["nonce"]:
+            raise AttestationRefused(f"The nonce {said.nonce} is not above {newest['nonce']}")
+        document = self._document(said.subject, said.nonce) | {
+            "issuer": str(issuer),
+            "level": said.level,
+            "expiry": said.expiry,
+            "file": data.decode(),
+        }
+        await self._insert(document)
+        return signed
+
+    async def revoke(self, subject: Address, nonce: int, by: Address) -> None:
+        """Remember that an issuer revoked a subject's attestations up to `nonce`.
+
+        Raises
+        ------
+        AttestationRefused
+            If `by` is no issuer here, or a newer attestation is known.
+        """
+        if by not in self._issuers:
+            raise AttestationRefused(f"{by} is no issuer here")
+        newest = await self._newest(subject)
+        if newest is not None and newest["file"] is None and newest["nonce"] == nonce:
+            return
+        if newest is not None and nonce < newest["nonce"]:
+            raise AttestationRefused(f"The nonce {nonce} is below {newest['nonce']}")
+        document = self._document(subject, nonce) | {"issuer": str(by), "level": 0, "expiry": 0, "file": None}
+        if newest is not None and newest["nonce"] == nonce:
+            await self._documents.replace(ATTESTATIONS.name, document, expect={"file": newest["file"]})
+        else:
+            await self._insert(document)
+
+    async def of(self, subject: Address) -> SignedAttestation:
+        """The attestation that counts now.
+
+        Raises
+        ------
+        AttestationNotFound
+            If there is none, or it expired, was revoked, or its issuer is no longer listed.
+        """
+        newest = await self._newest(subject)
+        if newest is None or newest["file"] is None:
+            raise AttestationNotFound(f"{subject} is not attested")
+        expired = newest["expiry"] * 1000 <= self._clock.now_ms()
+        if expired or newest["level"] > self._issuers.get(Address.parse(newest["issuer"]), -1):
+            raise AttestationNotFound(f"{subject} is attested no longer")
+        return SignedAttestation.read(newest["file"].encode())
+
+    async def lacking(self, router: KycRouter, subjects: list[Address]) -> list[SignedAttestation]:
+        """Attestations of these subjects that count here and were not brought to the chain yet."""
+        found = []
+        for subject in subjects:
+            try:
+                signed = await self.of(subject)
+            except AttestationNotFound:
+                continue
+            if (await router.standing(subject)).nonce < signed.attestation.nonce:
+                found.append(signed)
+        return found
+
+    async def _newest(self, subject: Address) -> dict[str, Any] | None:
+        where = {"router": str(self._router), "subject": str(subject)}
+        found = await self._documents.find(ATTESTATIONS.name, where, sort=[("nonce", -1)], limit=1)
+        return found[0] if found else None
+
+    def _document(self, subject: Address, nonce: int) -> dict[str, Any]:
+        # The id makes two with one nonce conflict.
+        return {
+            "id": f"{self._router}#{subject}#{nonce}",
+            "router": str(self._router),
+            "subject": str(subject),
+            "nonce": nonce,
+        }
+
+    async def _insert(self, document: dict[str, Any]) -> None:
+        try:
+            await self._documents.insert(ATTESTATIONS.name, document)
+        except DuplicateKey as error:
+            raise AttestationRefused(f"There is another with nonce {document['nonce']}") from error

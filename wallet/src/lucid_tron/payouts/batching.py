@@ -1,0 +1,287 @@
+"""Paying in batches through the router: what the processor does with approved payouts when there is one.
+
+Everything durable that holds for a single payment holds for a batch. Besides, ids are spent on chain, and a
+batch is paid wholly or not at all: so a batch that reverted paid nobody, its payouts may go into new ones,
+and halving finds the payout that makes it revert, without paying anyone twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Literal
+
+from lucid_kit import fault
+from lucid_kit.errors import DomainError, LimitExceeded, LucidError, Unavailable
+from lucid_tron.client.client import TronClient
+from lucid_tron.codec.address import Address
+from lucid_tron.payouts.batch import Batch
+from lucid_tron.payouts.batchbook import BatchBook
+from lucid_tron.payouts.book import Book
+from lucid_tron.payouts.errors import BatchReverts, PayoutsHalted, WrongState
+from lucid_tron.payouts.guard import Guard
+from lucid_tron.payouts.models import MAX_BATCH, Payout, PayoutPolicy
+from lucid_tron.payouts.router import RouterClient
+from lucid_tron.sending.attempt import Attempt
+from lucid_tron.sending.transmitter import Signer
+from lucid_tron.usdt.errors import InsufficientFunds, NotPaid, UnclearPayment
+
+_AT_ONCE = 4
+_UNREHEARSED = 2
+"""An energy estimate from other payouts is doubled: a recipient who holds no USDT yet costs twice as much."""
+_OF_ALL = ("IsPaused", "NotOperator", "OverEpochCap", "BatchSize", "Reentered")
+_WAITS = (DomainError, LimitExceeded, Unavailable)
+
+
+class Batching:
+    """Pays approved payouts of a book through one router, signed by its operator's wallet.
+
+    `rehearse` says which batches are tried on a node first: "all", or the "first" of a run and those that
+    hold payouts of a batch that reverted.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        wallets: Signer,
+        wallet_id: str,
+        operator: Address,
+        router: RouterClient,
+        client: TronClient,
+        policy: PayoutPolicy,
+        guard: Guard | None = None,
+        *,
+        rehearse: Literal["all", "first"] = "all",
+    ) -> None:
+        self._book = book
+        self._batches = BatchBook(book)
+        self._wallets = wallets
+        self._wallet_id = wallet_id
+        self._operator = operator
+        self._router = router
+        self._client = client
+        self._policy = policy
+        self._guard = guard
+        self._rehearse_all = rehearse == "all"
+        self._energy_each = 0
+
+    async def run_once(self, limit: int | None = None) -> dict[str, str]:
+        """Follow what was sent, send what was signed, sign what is approved.
+
+        Payout id → the state of its batch, or why it waits.
+
+        Raises
+        ------
+        PayoutsHalted
+            If payouts are stopped.
+        """
+        await self._book.require_running()
+        said: dict[str, str] = {}
+        await _in_turns([self._go_on(batch, said) for batch in await self._batches.having()])
+        approved = await self._book.having(("approved",), limit)
+        if approved:
+            await self._start(approved, said)
+        return said
+
+    async def _start(self, approved: Sequence[Payout], said: dict[str, str]) -> None:
+        try:
+            left = await self._router.available() - await self._in_flight()
+        except _WAITS as error:
+            await self._explain(approved, error, said)
+            return
+        ready = []
+        for group in groups(approved):
+            total = sum(payout.amount for payout in group)
+            if total > left:
+                lacking = InsufficientFunds(
+                    f"The router {self._router.address} lacks {total - left} units",
+                    missing_units=total - left,
+                )
+                await self._explain(group, lacking, said)
+                continue
+            left -= total
+            ready.append(group)
+        if ready and not self._energy_each:
+            await self._pay(ready.pop(0), said)
+        await _in_turns([self._pay(group, said) for group in ready])
+
+    async def _in_flight(self) -> int:
+        """Units that may leave the router and are in its solid balance still."""
+        payouts = await self._book.having(("signed", "broadcast"))
+        return sum(payout.amount for payout in payouts)
+
+    async def _go_on(self, batch: Batch, said: dict[str, str]) -> None:
+        try:
+            moved = await self.step(batch)
+            if moved.state == "solid":
+                moved = await self.step(moved)
+            state = moved.state if moved.state in ("broadcast", "settled") else f"batch {moved.state}"
+            said.update(dict.fromkeys(batch.payouts, state))
+        except PayoutsHalted:
+            raise
+        except _WAITS as error:
+            await self._explain(await self._batches.payouts(batch), error, said)
+
+    async def _pay(self, payouts: Sequence[Payout], said: dict[str, str]) -> None:
+        """Rehearse, sign and send one group; those that a rehearsal finds unpayable wait with the reason."""
+        try:
+            for part, energy in await self._payable(payouts, said):
+                batch = await self._sign(part, energy)
+                await self._go_on(batch, said)
+        except PayoutsHalted:
+            raise
+        except _WAITS as error:
+            await self._explain(payouts, error, said)
+
+    async def _payable(
+        self, payouts: Sequence[Payout], said: dict[str, str]
+    ) -> list[tuple[Sequence[Payout], int]]:
+        """Parts of a group that do not revert in rehearsal, with the energy each needs."""
+        suspect = any(payout.batch_limit < MAX_BATCH for payout in payouts)
+        if self._energy_each and not (self._rehearse_all or suspect):
+            return [(payouts, _UNREHEARSED * self._energy_each * len(payouts))]
+        if not payouts:
+            return []
+        try:
+            energy = await self._router.rehearse(self._operator, payouts)
+        except BatchReverts as error:
+            return await self._without_the_guilty(payouts, error, said)
+        self._energy_each = max(self._energy_each, -(-energy // len(payouts)))
+        return [(payouts, energy)]
+
+    async def _without_the_guilty(
+        self, payouts: Sequence[Payout], error: BatchReverts, said: dict[str, str]
+    ) -> list[tuple[Sequence[Payout], int]]:
+        guilty = [payout for payout in payouts if payout.id == error.payout]
+        if error.reason == "AlreadyPaid" and guilty:
+            await self._require_unpaid(guilty[0])
+        if guilty:
+            await self._explain(guilty, error, said)
+            return await self._payable([payout for payout in payouts if payout not in guilty], said)
+        if len(payouts) == 1 or error.reason in _OF_ALL:
+            await self._explain(payouts, error, said)
+            return []
+        half = len(payouts) // 2
+        return [
+            *await self._payable(payouts[:half], said),
+            *await self._payable(payouts[half:], said),
+        ]
+
+    async def _require_unpaid(self, payout: Payout) -> None:
+        """Stop all if the chain has paid what the books call unpaid: these books are not the newest."""
+        if await self._router.is_paid(payout.id):
+            reason = f"The router has paid {payout.id}, which is {payout.state} in these books"
+            await self._book.halt(reason, {"payout": payout.id})
+            raise PayoutsHalted(reason)
+
+    async def step(self, batch: Batch) -> Batch:
+        """Take one batch one step further.
+
+        Raises
+        ------
+        LucidError
+            If it cannot go on now; nothing has changed then.
+        """
+        match batch.state:
+            case "signed":
+                return await self._release(batch)
+            case "broadcast":
+                return await self._follow(batch)
+            case "solid":
+                return await self._settle(batch)
+        return batch
+
+    async def _sign(self, payouts: Sequence[Payout], energy: int) -> Batch:
+        await self._book.require_running()
+        raw = await self._router.prepare(self._operator, payouts, energy, self._policy.lifetime_ms)
+        signed = await self._wallets.sign(self._wallet_id, raw, now_ms=raw.timestamp)
+        fault.point("batch-signed")
+        # Ends here: the bytes are nowhere but in lost memory. Its payouts are approved still.
+        attempt = Attempt.of(signed, raw.expiration)
+        batch = Batch(attempt.txid, tuple(payout.id for payout in payouts), attempt)
+        facts = {"expiration_ms": raw.expiration, "fee_limit": raw.fee_limit}
+        return await self._batches.sign(batch, payouts, facts)
+
+    async def _release(self, batch: Batch) -> Batch:
+        await self._book.require_running()
+        fault.point("batch-stored")
+        # Ends here: the bytes are stored and were not sent; the next run sends them.
+        try:
+            released = await self._batches.move(batch, "broadcast", "broadcast", {})
+        except WrongState:
+            # A payout of it was cancelled in time.
+            return await self._batches.void(batch)
+        fault.point("batch-released")
+        # Ends here: it is `broadcast` though nothing was sent; the next run sends the same bytes.
+        if self._guard is not None:
+            await self._guard.advance(self._book)
+        await self._client.broadcast(released.attempt.signed)
+        fault.point("batch-sent")
+        # Ends here: it was sent; the next run finds it on the chain, or sends the same bytes again.
+        return released
+
+    async def _follow(self, batch: Batch) -> Batch:
+        txid = bytes.fromhex(batch.id)
+        payouts = await self._batches.payouts(batch)
+        try:
+            receipt = await self._router.judge(txid, payouts)
+        except UnclearPayment as error:
+            await self._book.halt(error.detail, {"txid": batch.id})
+            raise
+        except NotPaid as error:
+            return await self._reverted(batch, error)
+        if receipt is not None:
+            return await self._batches.move(
+                batch, "solid", "solid", {"block": receipt.block_number}, block_number=receipt.block_number
+            )
+        if await self._client.gone(txid, batch.attempt.expiration_ms):
+            # These bytes can never be mined: every later block is newer than they may be.
+            return await self._batches.move(batch, "expired", "approved", {"expired": True})
+        if self._guard is not None:
+            await self._guard.advance(self._book)
+        await self._client.broadcast(batch.attempt.signed)
+        return batch
+
+    async def _reverted(self, batch: Batch, error: NotPaid) -> Batch:
+        """All or nothing: nobody was paid, and a solid transaction cannot be mined again."""
+        facts = {"why": error.detail}
+        if len(batch.payouts) == 1:
+            return await self._batches.move(batch, "failed", "failed", facts, reason=error.detail[:500])
+        half = -(-len(batch.payouts) // 2)
+        return await self._batches.move(batch, "failed", "approved", facts, batch_limit=half)
+
+    async def _settle(self, batch: Batch) -> Batch:
+        fault.point("batch-solid")
+        # Ends here: it is solid and not in the books; the next run settles it.
+        return await self._batches.move(batch, "settled", "settled", {})
+
+    async def _explain(self, payouts: Sequence[Payout], error: LucidError, said: dict[str, str]) -> None:
+        for payout in payouts:
+            await self._book.explain(payout, str(error))
+            said[payout.id] = f"{payout.state}: {error}"
+
+
+def groups(payouts: Sequence[Payout]) -> list[list[Payout]]:
+    """Payouts as batches: in the order of their ids among those of one limit, each batch within it."""
+    found: list[list[Payout]] = []
+    for payout in sorted(payouts, key=lambda each: (each.batch_limit, each.id)):
+        newest = found[-1] if found else []
+        if newest and newest[0].batch_limit == payout.batch_limit and len(newest) < payout.batch_limit:
+            newest.append(payout)
+        else:
+            found.append([payout])
+    return found
+
+
+async def _in_turns(work: Sequence[Awaitable[None]]) -> None:
+    """Do all of it, a few at once; the first error is raised when all have come to their end."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(each: Awaitable[None]) -> None:
+        async with gate:
+            await each
+
+    ended = await asyncio.gather(*(one(each) for each in work), return_exceptions=True)
+    for outcome in ended:
+        if isinstance(outcome, BaseException):
+            raise outcome
