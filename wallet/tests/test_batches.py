@@ -188,6 +188,17 @@ def test_batches_never_exceed_the_limit_of_any_payout_in_them() -> None:
     assert all(len(group) <= min(each.batch_limit for each in group) for group in found)
 
 
+async def test_nothing_that_is_merely_approved_starts_outside_of_a_run(plane: Plane) -> None:
+    asked = await plane.approved(3)
+    assert await plane.processor.run_once(start=False) == {}
+    assert await plane.state("pay_0000") == "approved"
+    await plane.processor.run_once()
+    for _ in range(40):
+        await plane.processor.run_once(start=False)
+        plane.tron.mine(3)
+    await plane.all_paid_once(asked)
+
+
 # --- cancelling ---
 
 

@@ -65,7 +65,7 @@ class Batching:
         self._rehearse_all = rehearse == "all"
         self._energy_each = 0
 
-    async def run_once(self, limit: int | None = None) -> dict[str, str]:
+    async def run_once(self, limit: int | None = None, *, start: bool = True) -> dict[str, str]:
         """Follow what was sent, send what was signed, sign what is approved.
 
         Payout id → the state of its batch, or why it waits.
@@ -78,7 +78,7 @@ class Batching:
         await self._book.require_running()
         said: dict[str, str] = {}
         await _in_turns([self._go_on(batch, said) for batch in await self._batches.having()])
-        approved = await self._book.having(("approved",), limit)
+        approved = await self._book.having(("approved",), limit) if start else []
         if approved:
             await self._start(approved, said)
         return said

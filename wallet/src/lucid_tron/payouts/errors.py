@@ -17,6 +17,22 @@ class PayoutNotFound(NotFound):
     advice = "List the payouts to see their ids."
 
 
+class InvalidSchedule(ValidationFailed):
+    """A schedule is not of the form it must have."""
+
+    code = "LUCID_ERR_1830"
+    advice = (
+        "Give every (day or week), minute of the day (0 to 1439, UTC), and weekday (0 Monday to 6 Sunday)."
+    )
+
+
+class ScheduleNotFound(NotFound):
+    """There is no schedule of that name."""
+
+    code = "LUCID_ERR_1831"
+    advice = "List the schedules to see their names."
+
+
 class PayoutConflict(DomainError):
     """A payout with this id exists and says something else."""
 

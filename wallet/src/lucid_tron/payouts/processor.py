@@ -163,8 +163,10 @@ class PayoutProcessor:
 
     # --- what drives it on ---
 
-    async def run_once(self, limit: int | None = None) -> dict[str, str]:
+    async def run_once(self, limit: int | None = None, *, start: bool = True) -> dict[str, str]:
         """Take every open payout one step further; id → the state it is in, or why it waits.
+
+        Without `start` only what was signed goes on, and nothing that is merely approved is begun.
 
         Raises
         ------
@@ -176,8 +178,8 @@ class PayoutProcessor:
         await self.book.require_running()
         if self._guard is not None:
             await self._guard.require(self.book)
-        result = await self._batching.run_once(limit) if self._batching else dict[str, str]()
-        states = tuple(state for state in OPEN if state != "approved" or not self._batching)
+        result = await self._batching.run_once(limit, start=start) if self._batching else dict[str, str]()
+        states = tuple(state for state in OPEN if state != "approved" or (start and not self._batching))
         for payout in await self.book.having(states, limit):
             if payout.in_batch:
                 continue
