@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +194,8 @@ def mined(operator: Person, hot: str) -> int:
 
 def with_tronweb() -> Path:
     """A directory with the pinned tronweb and the script; installed once."""
-    where = NPM.parents[2] / ".cache" / "demo-tronweb"
+    version = sha256((NPM / "package-lock.json").read_bytes()).hexdigest()[:16]
+    where = NPM.parents[2] / ".cache" / f"demo-tronweb-{version}"
     where.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(NPM / name, where)

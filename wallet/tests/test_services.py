@@ -8,24 +8,37 @@ from typing import Any
 
 import httpx
 import pytest
-from builders import ALICE, BOB
+from builders import ALICE, BOB, USDT
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
-from lucid_kit import tokens
+from lucid_kit import fault, tokens
 from lucid_kit.clock import ManualClock, SystemClock
 from lucid_kit.custody import KeyFile
+from lucid_kit.documents import open_documents
 from lucid_kit.http import Client
 from lucid_kit.ids import new_id
 from lucid_proof.testing import TestLog
+from lucid_tron.client.client import TronClient
+from lucid_tron.client.profiles import DEVNET
 from lucid_tron.codec import transaction
 from lucid_tron.codec.contracts import TransferContract
 from lucid_tron.codec.transaction import RawTransaction
 from lucid_tron.keys.signing import signers
 from lucid_tron.payouts import app as payouts_app
+from lucid_tron.payouts.book import Book
+from lucid_tron.payouts.desk import PayoutDesk
+from lucid_tron.payouts.errors import OverEpochCap
+from lucid_tron.payouts.models import PayoutPolicy
+from lucid_tron.payouts.processor import PayoutProcessor
+from lucid_tron.payouts.reconcile import Reconciliation
 from lucid_tron.payouts.settings import PayoutsSettings
 from lucid_tron.plane import PlaneUnusable
+from lucid_tron.settlement.errors import StatementReplayed
+from lucid_tron.settlement.service import Settlements
+from lucid_tron.settlement.testing import AUTHORITY, a_binding, a_policy, a_statement
 from lucid_tron.up.directory import SCOPES, SERVICES, Directory, OtherNetwork
+from lucid_tron.usdt.manager import UsdtManager
 from lucid_tron.wallets import app as wallets_app
 from lucid_tron.wallets.errors import WrongPassphrase
 from lucid_tron.wallets.keystore import Keystore
@@ -254,7 +267,6 @@ def test_books_of_a_real_network_are_continued(tmp_path: Path) -> None:
 
 async def test_tokens_grant_each_service_no_more_than_it_needs(tmp_path: Path) -> None:
     directory, clock = Directory(tmp_path / "plane"), SystemClock()
-    directory.prepare("devnet", clock)
     directory.mint(clock)
     verifier = tokens.JwksVerifier(directory.jwks, issuer="lucid-wallet", audience="lucid-wallet")
     for subject in SCOPES:
@@ -275,3 +287,80 @@ def test_ports_are_kept_where_they_are_free(tmp_path: Path) -> None:
     assert set(first) == {"devnet", *SERVICES}
     assert len(set(first.values())) == len(first)
     assert directory.ports() == first
+
+
+# --- a statement at the payout service ---
+
+
+async def a_desk(directory: Path, log: TestLog, per_epoch: int = 10_000_000) -> PayoutDesk:
+    """A desk whose network is never asked; statements up to 500,000 units a payout approve themselves."""
+    clock = ManualClock(log.headers[0].time_ms)
+    documents = await open_documents(f"sqlite:///{directory}/payouts.db")
+    await documents.ensure(*Book.collections)
+    client = TronClient.open(DEVNET.at("http://nowhere", usdt=USDT))
+    usdt, book = UsdtManager(client, USDT), Book(documents, clock)
+    policy = PayoutPolicy(per_epoch, per_epoch, 500_000)
+    processor = PayoutProcessor(
+        book, RemoteWallets(Client("http://w")), "wal", ALICE.address, usdt, client, policy
+    )
+    own = frozenset({ALICE.address, USDT})
+    settlements = Settlements(documents, clock, [log.policy()], frozenset([AUTHORITY]), own)
+    await settlements.prepare()
+    books = Reconciliation(book, ALICE.address, usdt, client)
+    return PayoutDesk(processor, books, settlements, clock, 86_400_000, 500_000)
+
+
+async def with_rates(desk: PayoutDesk, log: TestLog, *names: str) -> None:
+    await desk.settlements.publish(a_policy(log, units=1000))
+    for name in names:
+        await desk.settlements.bind(a_binding(log, name, desk.clock.now_ms()))
+
+
+async def states(desk: PayoutDesk) -> dict[int, str]:
+    return {payout.amount: payout.state for payout in await desk.book.having(("intent", "approved"))}
+
+
+async def test_a_statement_approves_what_is_small_and_leaves_the_rest_to_people(tmp_path: Path) -> None:
+    log = TestLog("lucid.local/desk")
+    desk = await a_desk(tmp_path, log)
+    await with_rates(desk, log, "ann", "bob")
+    settlement, approved = await desk.accept(a_statement(log, 1, {"ann": 500, "bob": 501, "cy": 9}))
+    assert (len(settlement.intents), approved, sum(settlement.held.values())) == (2, 1, 9_000)
+    assert await states(desk) == {500_000: "approved", 501_000: "intent"}
+
+
+async def test_a_service_killed_after_it_stored_a_statement_asks_for_its_payouts_when_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = TestLog("lucid.local/desk")
+    desk = await a_desk(tmp_path, log)
+    await with_rates(desk, log, "ann", "bob")
+    statement = a_statement(log, 1, {"ann": 100, "bob": 200})
+
+    def die(name: str) -> None:
+        if name == "statement-stored":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fault, "point", die)
+    with pytest.raises(KeyboardInterrupt):
+        await desk.accept(statement)
+    monkeypatch.undo()
+    assert await states(desk) == {}
+    with pytest.raises(StatementReplayed):
+        await desk.accept(statement)
+    assert await desk.resubmit(log.origin, 1) == (2, 2)
+    assert await states(desk) == {100_000: "approved", 200_000: "approved"}
+    assert await desk.resubmit(log.origin, 1) == (2, 0)
+
+
+async def test_a_statement_above_the_epochs_cap_waits_for_the_cap_and_is_not_lost(tmp_path: Path) -> None:
+    log = TestLog("lucid.local/desk")
+    desk = await a_desk(tmp_path, log, per_epoch=250_000)
+    await with_rates(desk, log, "ann", "bob")
+    with pytest.raises(OverEpochCap):
+        await desk.accept(a_statement(log, 1, {"ann": 100, "bob": 200}))
+    first = await states(desk)
+    assert len(first) == 1
+    raised = await a_desk(tmp_path, log, per_epoch=300_000)
+    assert (await raised.resubmit(log.origin, 1))[0] == 2
+    assert set(await states(raised)) == {100_000, 200_000}

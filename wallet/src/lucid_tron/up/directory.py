@@ -67,8 +67,7 @@ class Directory:
         OtherNetwork
             If they are not.
         """
-        for each in (self.data, self.jwks.parent, self.logs, self.data / "tokens"):
-            make_dirs(each)
+        make_dirs(self.logs)
         marker = self.data / "network.json"
         known = json.loads(marker.read_bytes())["network"] if marker.exists() else network
         if known != network:
@@ -104,6 +103,8 @@ class Directory:
         KeyFileUnusable
             If the signing key is readable by others or is none.
         """
+        make_dirs(self.jwks.parent)
+        make_dirs(self.data / "tokens")
         key = load_or_make(self.jwks.parent / "signing.key")
         write_atomic(self.jwks, json.dumps(tokens.jwks([key.public_key()])).encode(), 0o644)
         token = tokens.mint(

@@ -14,13 +14,7 @@ from lucid_tron.up.settings import UpSettings
 
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
 # Handed on only where a test has set them: a clock that jumps, and lines that are counted.
-_TEST_ONLY = (
-    "COVERAGE_PROCESS_CONFIG",
-    "FAKETIME_DONT_FAKE_MONOTONIC",
-    "FAKETIME_NO_CACHE",
-    "FAKETIME_TIMESTAMP_FILE",
-    "LD_PRELOAD",
-)
+_TEST_ONLY = ("COVERAGE_PROCESS_CONFIG", "LUCID_FAULT_CLOCK")
 
 
 @dataclass(frozen=True, slots=True)

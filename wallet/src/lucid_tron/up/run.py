@@ -87,7 +87,7 @@ class Up:
     async def _start(self, supervisor: Supervisor) -> dict[str, Any]:
         settings, directory, ports = self._settings, self._directory, self._directory.ports()
         network, own = await self._network(supervisor, ports["devnet"])
-        if own is not None:
+        if network.name == "devnet":
             self._make_phrases()
         hot = ""
         for name in SERVICES:
