@@ -74,7 +74,7 @@ class Person:
             down, title = not down, target
             client.click(*TERMINAL)
             client.type_text("ls -la /usr/bin | head -n 60; echo how are you, recorder\n", delay_ms=20)
-        client.type_text("pkill top; pkill xclock; clear; echo the work is done\n")
+        client.type_text("pkill top; pkill xclock; ls -la /etc | head -n 30; echo the work is done\n")
 
     def glance(self) -> None:
         """Look around for as long as two chunks take."""

@@ -106,7 +106,7 @@ def test_killed_at(point: str, directory: Path) -> None:
     seen = signed(directory)
     with running(directory) as process, process.client() as client:
         again = {entry.id: post(client, entry) for entry in entries}
-        height = process.ready["height"]
+        height = client.get("/chain/height").json()["height"]
         until(lambda: client.get("/chain/height").json()["height"] >= height + 2)
         final = {entry.id: client.get(f"/transactions/{entry.id}").json() for entry in entries}
         assert process.stop() == 0

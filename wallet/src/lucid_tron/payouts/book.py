@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from lucid_kit.clock import Clock
 from lucid_kit.documents import Collection, Documents, Index, Sort, page_cursor
@@ -13,6 +13,8 @@ from lucid_tron.payouts.batch import BATCHES
 from lucid_tron.payouts.errors import OverEpochCap, PayoutConflict, PayoutNotFound, PayoutsHalted, WrongState
 from lucid_tron.payouts.models import OPEN, Payout, PayoutPolicy, State
 from lucid_tron.sending.atomic import atomically
+
+T = TypeVar("T")
 
 PAYOUTS = Collection("payouts", Index("state"), Index("epoch"))
 EPOCHS = Collection("payout_epochs")
@@ -97,7 +99,7 @@ class Book:
         async def change(inside: Documents) -> list[Payout]:
             return [await self._add(inside, payout, policy) for payout in payouts]
 
-        return await atomically(self.documents, change)
+        return await self.atomically(change)
 
     async def _add(self, inside: Documents, payout: Payout, policy: PayoutPolicy) -> Payout:
         stored = await inside.get(PAYOUTS.name, payout.id)
@@ -149,7 +151,7 @@ class Book:
                 found.append(moved)
             return found
 
-        return await atomically(self.documents, change)
+        return await self.atomically(change)
 
     async def explain(self, payout: Payout, reason: str) -> None:
         """Say why a payout waits. Not a change of it, so not in the ledger."""
@@ -163,7 +165,7 @@ class Book:
         async def change(inside: Documents) -> None:
             await ledger.append(inside, kind, None, facts, self.clock.now_ms())
 
-        await atomically(self.documents, change)
+        await self.atomically(change)
 
     async def halt(self, reason: str, facts: Mapping[str, Any]) -> None:
         """Stop all payouts until somebody resumes them."""
@@ -173,7 +175,7 @@ class Book:
                 await inside.insert(HALT.name, {"id": "halt", "reason": reason, "facts": dict(facts)})
                 await ledger.append(inside, "halted", None, {"reason": reason, **facts}, self.clock.now_ms())
 
-        await atomically(self.documents, change)
+        await self.atomically(change)
 
     async def resume(self, who: str, why: str) -> None:
         """Let payouts go on, on a person's word."""
@@ -182,7 +184,7 @@ class Book:
             if await inside.delete(HALT.name, "halt"):
                 await ledger.append(inside, "resumed", None, {"by": who, "why": why}, self.clock.now_ms())
 
-        await atomically(self.documents, change)
+        await self.atomically(change)
 
     async def require_running(self) -> None:
         """Check that payouts are not stopped.
@@ -198,6 +200,10 @@ class Book:
 
     async def _tell(self, inside: Documents, kind: str, payout: Payout, facts: Mapping[str, Any]) -> None:
         await ledger.append(inside, kind, payout.id, facts, self.clock.now_ms())
+
+    async def atomically(self, change: Callable[[Documents], Awaitable[T]]) -> T:
+        """Run a change in a transaction, again if another's came between."""
+        return await atomically(self.documents, change)
 
 
 async def swap(inside: Documents, payout: Payout, state: State, **changes: Any) -> Payout:

@@ -56,9 +56,8 @@ class PayoutProcessor:
         self._batching = router and Batching(
             book, wallets, wallet_id, hot, router, client, policy, guard, rehearse=rehearse
         )
-        self._transmitter = Transmitter[Payout](
-            _Payment(book, wallet_id, hot, usdt, policy, guard), wallets, client
-        )
+        payment = _Payment(book, wallet_id, hot, usdt, policy, guard)
+        self._transmitter = Transmitter[Payout](payment, wallets, client)
 
     # --- what people and services ask ---
 
@@ -231,6 +230,11 @@ class _Payment:
     def wallet_of(self, _payout: Payout) -> str:
         return self._wallet_id
 
+    async def before_leaving(self) -> None:
+        """Bytes leave only after the ledger's head with them is kept outside of the database."""
+        if self._guard is not None:
+            await self._guard.advance(self._book)
+
     async def prepare(self, payout: Payout) -> RawTransaction:
         prepared = await self._usdt.prepare_transfer(
             self._hot,
@@ -240,11 +244,6 @@ class _Payment:
             lifetime_ms=self._policy.lifetime_ms,
         )
         return prepared.raw
-
-    async def before_sending(self) -> None:
-        """Bytes leave only after the ledger's head with them is kept outside of the database."""
-        if self._guard is not None:
-            await self._guard.advance(self._book)
 
     async def arrival(self, payout: Payout, txid: bytes) -> Arrival | None:
         transfer = await self._usdt.paid(txid, self._hot, payout.recipient, payout.amount)

@@ -39,8 +39,8 @@ class OrderTrade(ABC):
     async def require_running(self) -> None:  # noqa: B027 -- nothing to do unless a kind of order says so
         """Orders move money between our own accounts only, so nothing stops them."""
 
-    async def before_sending(self) -> None:  # noqa: B027 -- as above
-        """Orders have no head outside of the database: what they repeat, the chain refuses."""
+    async def before_leaving(self) -> None:  # noqa: B027 -- likewise
+        """Nothing: a book of orders that was set back finds what it sent on the chain."""
 
     def wallet_of(self, order: Order, /) -> str:
         """The wallet the order names."""

@@ -95,8 +95,8 @@ class Trade(Protocol[T]):
         """A transaction that is expected to succeed; raise what forbids it."""
         ...
 
-    async def before_sending(self) -> None:
-        """What must be durable elsewhere before stored bytes leave; raise if they must not."""
+    async def before_leaving(self) -> None:
+        """What must be done before bytes that are stored leave this machine; raise to keep them here."""
         ...
 
     async def arrival(self, item: T, /, txid: bytes) -> Arrival | None:
@@ -170,7 +170,7 @@ class Transmitter(Generic[T]):
         released = await self._trade.move(item, "broadcast", {"txid": item.attempt.txid})
         fault.point("transaction-released")
         # Ends here: it is `broadcast` though nothing was sent; the next run sends the same bytes.
-        await self._trade.before_sending()
+        await self._trade.before_leaving()
         await self._client.broadcast(released.attempt.signed)
         fault.point("transaction-sent")
         # Ends here: it was sent; the next run finds it on the chain, or sends the same bytes again.
@@ -194,7 +194,7 @@ class Transmitter(Generic[T]):
             # These bytes can never be mined: every later block is newer than they may be.
             told["expired"] = True
             return await self._trade.move(item.without_bytes(), self._trade.expired(item), told)
-        await self._trade.before_sending()
+        await self._trade.before_leaving()
         await self._client.broadcast(attempt.signed)
         return item
 
