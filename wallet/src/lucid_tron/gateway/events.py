@@ -52,6 +52,7 @@ async def tell(inside: Documents, payment: Payment, kind: str, what: str, at_ms:
             "kind": kind,
             "url": payment.webhook_url,
             "body": json.dumps(body, separators=(",", ":")),
+            "number": await inside.count(EVENTS.name, {"payment": payment.id}),
             "state": "pending",
             "attempts": 0,
             "next_ms": at_ms,

@@ -44,7 +44,15 @@ class Webhooks:
         """Deliver what is due; how many were taken."""
         where = {"state": "pending", "next_ms": {"$lte": self._clock.now_ms()}}
         due = await self._documents.find(EVENTS.name, where, sort=[("next_ms", 1)], limit=_AT_ONCE)
-        return sum(await asyncio.gather(*(self._deliver(event) for event in due)))
+        by_payment: dict[str, list[dict[str, Any]]] = {}
+        for event in sorted(due, key=lambda event: int(event["number"])):
+            by_payment.setdefault(event["payment"], []).append(event)
+        return sum(await asyncio.gather(*(self._deliver_in_order(each) for each in by_payment.values())))
+
+    async def _deliver_in_order(self, events: list[dict[str, Any]]) -> int:
+        """Events of one payment, as they happened; one that fails is tried again later and does not hold up
+        the others: a merchant reads the state in each, not the order."""
+        return sum([await self._deliver(event) for event in events])
 
     async def _deliver(self, event: dict[str, Any]) -> bool:
         now_ms, attempts = self._clock.now_ms(), event["attempts"] + 1
