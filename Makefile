@@ -34,7 +34,7 @@ test: lint  ## everything CI runs: linters, all tests, coverage of each room
 .PHONY: soak
 soak: setup  ## the long ones: outages of minutes, memory over half an hour, thousands of payouts
 	LUCID_TEST_OUTAGE_S=180 .venv/bin/pytest tests/test_bad_days.py -k chain
-	.venv/bin/pytest -m soak
+	.venv/bin/pytest -m soak wallet/tests
 	$(BENCH)/recorder_memory.py 1800
 	$(BENCH)/verify_bundle.py 4000
 
@@ -80,6 +80,8 @@ bench-stores: setup  ## documents and blobs, durable
 	$(BENCH)/kit_stores.py
 
 .PHONY: bench-wallet
-bench-wallet: setup  ## signing and the payout ledger against bare primitives
+bench-wallet: setup  ## signing, ledger, scanner and payouts against bare primitives
 	$(BENCH)/wallet_sign.py
 	$(BENCH)/wallet_ledger.py
+	$(BENCH)/wallet_scanner.py
+	$(BENCH)/wallet_payouts.py

@@ -101,7 +101,8 @@ def test_payments_are_asked_for_seen_and_given_back_over_http(plane: Plane) -> N
         assert (paid["received"], paid["still_due"], paid["metadata"]) == (10 * UNIT, 0, {"basket": 7})
         body = {"payment_id": payment["payment_id"], "refund_id": "r1", "amount": UNIT}
         back = {"recipient": plane.devnet["faucet"]["address"]}
-        assert shop.post("/payments/refund", json=body | back).status_code == 202
+        given = shop.post("/payments/refund", json=body | back)
+        assert given.status_code == 202, given.text
         assert shop.post("/payments/refund", json=body | {"recipient": "T"}).json()["code"].endswith("1800")
         assert shop.post("/payments/webhook", json={"payment_id": payment["payment_id"]}).status_code == 409
         plane.until(shop, path, "refunded", UNIT)
