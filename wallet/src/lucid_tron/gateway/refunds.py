@@ -14,7 +14,7 @@ from lucid_tron.codec.errors import CodecError
 from lucid_tron.gateway.errors import InvalidPayment, PaymentNotFound, RefundConflict, RefundTooLarge
 from lucid_tron.gateway.events import tell
 from lucid_tron.gateway.models import PAYMENTS, Payment, Refund
-from lucid_tron.payouts.errors import InvalidPayout, PayoutNotFound, SecondPersonNeeded
+from lucid_tron.payouts.errors import InvalidPayout, PayoutNotFound, SecondPersonNeeded, WrongState
 from lucid_tron.payouts.models import Payout
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.sending.atomic import atomically
@@ -91,6 +91,8 @@ class Refunds:
                 await self._processor.approve(payout.id, who)
             except SecondPersonNeeded:
                 return  # large: it waits for others, who ask for the same refund
+            except WrongState:
+                return  # the round that runs beside us has approved it in between
 
     async def run_once(self) -> dict[str, str]:
         """Ask for payouts that a crash left out, pay what is open, and note what is done.
