@@ -1,4 +1,4 @@
-"""Makes `builders` importable from the tests of this room, and lets slow machines be slow.
+"""Makes `builders` importable from the tests of this room.
 
 What is marked `soak` runs only when it is asked for: `pytest -m soak wallet/tests`.
 """
@@ -7,12 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
-# A deadline is a timed assertion: it fails when the machine is busy, not when the code is wrong.
-settings.register_profile("lucid", deadline=None)
-settings.load_profile("lucid")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -15,6 +15,7 @@ from lucid.rdp.service import Servers
 from lucid.rdp.settings import RdpSettings
 from lucid.rdp.store import RecordStore
 from lucid.rdp.tuning import Tuning
+from lucid.version import release
 from lucid_kit.clock import Clock, SystemClock
 from lucid_kit.files import DirectoryLock, make_dirs
 from lucid_kit.http import create_app
@@ -44,7 +45,7 @@ def build(settings: RdpSettings, clock: Clock | None = None) -> FastAPI:
 
     app = create_app(
         "rdp",
-        version="0.1.0",
+        version=release(),
         routers=[api.routes, machine_api.routes],
         verifier=_verifier(settings, clock),
         ready={"programs": programs},

@@ -36,6 +36,7 @@ from lucid.sessions.starting import Starter
 from lucid.sessions.store import SessionStore
 from lucid.sessions.uploader import Limits, Uploader
 from lucid.sessions.vault import Vault
+from lucid.version import release
 from lucid_kit.blobs import Blobs, open_blobs
 from lucid_kit.clock import SystemClock
 from lucid_kit.custody import KeyFile
@@ -47,7 +48,6 @@ from lucid_kit.tokens import JwksVerifier
 from lucid_proof.errors import LogUnreadable
 from lucid_proof.trust import TrustPolicy
 
-VERSION = "0.1.0"
 _TILE_S = 10.0
 _AGAIN_S = 1.0
 
@@ -58,7 +58,7 @@ def build(settings: Settings) -> FastAPI:
     source = settings.jwks if settings.jwks.startswith(("http://", "https://")) else Path(settings.jwks)
     return create_app(
         "sessions",
-        version=VERSION,
+        version=release(),
         routers=[api.routes, content_api.routes],
         verifier=JwksVerifier(source, issuer=settings.issuer, audience=settings.audience),
         ready={

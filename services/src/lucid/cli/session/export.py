@@ -48,7 +48,7 @@ def export(context: Context, session_id: str, output: Path, trust_file: Path | N
     """Write a session's proof bundle: all that `lucid-verify` needs to judge the recording offline.
 
     A broken transfer goes on where it stopped. Exporting a running session gives a bundle that says it is
-    in progress; exporting it again later fetches only what is new.
+    in progress; exporting it again later gives the newest one.
 
     \b
     Example: lucid session export ses_0193… -o session.lucid --trust trust.json
@@ -91,9 +91,7 @@ def _await_anchoring(context: Context, session_id: str, wait: float) -> None:
 def _fetch(context: Context, session_id: str, output: Path) -> int:
     """Bring the bundle to `output`; how many bytes were transferred.
 
-    What an earlier export left is used as far as it is surely the same: a broken transfer of the same
-    bundle (same ETag) up to its end, an older bundle of the same session up to the end of its chunks, which
-    never change.
+    A broken transfer goes on where it stopped if the bundle is still the same one (same ETag).
     """
     part = output.with_name(output.name + ".part")
     tag = output.with_name(output.name + ".etag")
@@ -104,7 +102,6 @@ def _fetch(context: Context, session_id: str, output: Path) -> int:
         headers["Range"] = f"bytes={start}-"
     with context.api.stream(path, headers=headers) as answer:
         if answer.status_code == 416:
-            start = 0
             part.unlink(missing_ok=True)
             tag.unlink(missing_ok=True)
             return _fetch(context, session_id, output)
