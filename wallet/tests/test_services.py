@@ -46,7 +46,7 @@ from lucid_tron.wallets.remote import RemoteWallets, SignatureRefused, Signature
 from lucid_tron.wallets.settings import WalletsSettings
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
-NOW_MS = 1_763_800_000_000
+NOW_MS = SystemClock().now_ms()
 
 
 def raw(amount: int = 5) -> RawTransaction:

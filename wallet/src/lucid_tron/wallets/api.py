@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from lucid_kit.clock import rfc3339
@@ -15,8 +16,10 @@ from lucid_kit.tokens import Principal
 from lucid_tron.codec import transaction
 from lucid_tron.codec.address import Address
 from lucid_tron.keys.signing import PrivateKey
+from lucid_tron.wallets.deposits import Deposits, Reserved
 from lucid_tron.wallets.errors import CannotSign, InvalidName
 from lucid_tron.wallets.models import Cap, Wallet
+from lucid_tron.wallets.rules import require_scope
 from lucid_tron.wallets.service import Wallets
 
 routes = APIRouter(tags=["wallets"])
@@ -42,9 +45,16 @@ class CapIn(BaseModel):
 
     per_payment: Amount
     per_day: Amount
+    family: bool = Field(default=False, description="Only to its parent and to wallets derived from it.")
 
 
 Caps = Annotated[dict[str, CapIn], Field(max_length=32, description='By asset: "TRX" or a token\'s address.')]
+
+
+Signers = Annotated[
+    list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]],
+    Field(max_length=8, description="Subjects that alone may have it sign; none: those with `tron:sign`."),
+]
 
 
 class NewWallet(BaseModel):
@@ -55,6 +65,7 @@ class NewWallet(BaseModel):
     name: str = Field(min_length=1, max_length=64)
     kind: Literal["new", "phrase", "key", "watch", "derived", "multisig"] = "new"
     caps: Caps = {}
+    signers: Signers = []
     words: Literal[12, 15, 18, 21, 24] = 24
     phrase: SecretStr | None = Field(default=None, max_length=400)
     passphrase: SecretStr = SecretStr("")
@@ -74,6 +85,15 @@ class Change(BaseModel):
     name: str | None = Field(default=None, min_length=1, max_length=64)
     archived: bool | None = None
     caps: Caps | None = None
+    signers: Signers | None = None
+
+
+class Reservation(BaseModel):
+    """What a deposit address is wanted for. The same `reservation` is the same address for ever."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reservation: str = Field(pattern=r"^[A-Za-z0-9_.:-]{1,96}$")
 
 
 class ToSign(BaseModel):
@@ -109,6 +129,7 @@ class WalletOut(BaseModel):
     parent: str | None
     path: str | None
     archived: bool
+    signers: list[str]
 
 
 class WalletMade(WalletOut):
@@ -119,6 +140,19 @@ class WalletMade(WalletOut):
 
 class WalletList(BaseModel):
     wallets: list[WalletOut]
+
+
+class AddressOut(BaseModel):
+    """A deposit address, and the wallet that signs for it."""
+
+    reservation: str
+    wallet: str
+    address: str
+    index: int
+
+
+class AddressList(BaseModel):
+    addresses: list[AddressOut]
 
 
 class SignedOut(BaseModel):
@@ -133,11 +167,18 @@ def _service(request: Request) -> Wallets:
     return wallets
 
 
+def _addresses(request: Request) -> Deposits:
+    deposits: Deposits = request.app.state.deposits
+    return deposits
+
+
 Service = Annotated[Wallets, Depends(_service)]
+Addresses = Annotated[Deposits, Depends(_addresses)]
 Reader = Annotated[Principal, needs("tron:read")]
 Writer = Annotated[Principal, needs("tron:write")]
 Admin = Annotated[Principal, needs("tron:admin")]
-SigningService = Annotated[Principal, needs("tron:sign")]
+Anybody = Annotated[Principal, needs()]
+"""A token of the plane; the wallet says whom it signs for."""
 
 
 def _out(wallet: Wallet) -> dict[str, Any]:
@@ -149,7 +190,7 @@ def _out(wallet: Wallet) -> dict[str, Any]:
 
 def _caps(given: dict[str, CapIn]) -> dict[str, Cap]:
     named = {asset if asset == "TRX" else str(Address.parse(asset)): cap for asset, cap in given.items()}
-    return {asset: Cap(cap.per_payment, cap.per_day) for asset, cap in named.items()}
+    return {asset: Cap(**cap.model_dump()) for asset, cap in named.items()}
 
 
 @routes.get("/wallets", response_model=WalletList)
@@ -162,6 +203,8 @@ async def wallets(service: Service, _who: Reader, archived: bool = False) -> dic
 async def make(body: NewWallet, service: Service, who: Admin) -> dict[str, Any]:
     """Make, import or watch a wallet. A new one's backup phrase is in this answer and nowhere else."""
     wallet, phrase = await _make(service, body)
+    if body.signers:
+        wallet = await service.set_signers(wallet.id, body.signers)
     get_logger().info("wallet.made", wallet=wallet.id, kind=wallet.kind, by=who.subject)
     return {**_out(wallet), "backup_phrase": phrase}
 
@@ -207,7 +250,7 @@ async def wallet(wallet_id: Id, service: Service, _who: Reader) -> dict[str, Any
 
 @routes.put("/wallets/{wallet_id}", response_model=WalletOut)
 async def change(wallet_id: Id, body: Change, service: Service, who: Admin) -> dict[str, Any]:
-    """Rename a wallet, put it away or back, or replace its caps."""
+    """Rename a wallet, put it away or back, replace its caps, or whom it signs for."""
     found = await service.get(wallet_id)
     if body.name is not None:
         found = await service.rename(wallet_id, body.name)
@@ -215,6 +258,8 @@ async def change(wallet_id: Id, body: Change, service: Service, who: Admin) -> d
         found = await service.archive(wallet_id, archived=body.archived)
     if body.caps is not None:
         found = await service.set_caps(wallet_id, _caps(body.caps))
+    if body.signers is not None:
+        found = await service.set_signers(wallet_id, body.signers)
     get_logger().info(
         "wallet.changed", wallet=wallet_id, by=who.subject, members=sorted(body.model_fields_set)
     )
@@ -229,14 +274,45 @@ async def archive(wallet_id: Id, service: Service, who: Admin) -> dict[str, Any]
 
 
 @routes.post("/wallets/{wallet_id}/signatures", response_model=SignedOut)
-async def sign(wallet_id: Id, body: ToSign, service: Service, who: SigningService) -> dict[str, Any]:
-    """Sign a transaction within the wallet's caps. What it spends is read from the bytes themselves."""
+async def sign(wallet_id: Id, body: ToSign, service: Service, who: Anybody) -> dict[str, Any]:
+    """Sign a transaction within the wallet's caps, for whom it signs. What it spends its bytes say."""
+    require_scope(who)
+    await service.require_signer(await service.get(wallet_id), who)
     raw = transaction.decode(bytes.fromhex(body.raw))
-    signed = await service.sign(wallet_id, raw, now_ms=body.now_ms)
+    signed = await service.sign(wallet_id, raw, now_ms=service.moment(body.now_ms))
     if signed.raw.hex() != body.raw:
         raise CannotSign("These bytes are not how this transaction is encoded")
     get_logger().info("transaction.signed", wallet=wallet_id, txid=signed.txid.hex(), by=who.subject)
     return {"txid": signed.txid.hex(), "envelope": transaction.encode_signed(signed).hex()}
+
+
+@routes.post("/wallets/{wallet_id}/addresses", status_code=201, response_model=AddressOut)
+async def reserve(
+    wallet_id: Id, body: Reservation, service: Service, deposits: Addresses, who: Anybody
+) -> dict[str, Any]:
+    """Reserve the next deposit address of a wallet; the same reservation again is the same address."""
+    require_scope(who)
+    parent = await service.get(wallet_id)
+    await service.require_signer(parent, who)
+    return _shown(await deposits.reserve(parent, body.reservation))
+
+
+@routes.get("/wallets/{wallet_id}/addresses", response_model=AddressList)
+async def addresses(
+    wallet_id: Id,
+    service: Service,
+    deposits: Addresses,
+    _who: Reader,
+    after: Annotated[int, Query(ge=-1, lt=1 << 31, description="The last index that is known.")] = -1,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> dict[str, Any]:
+    """Deposit addresses of a wallet in the order they were reserved."""
+    found = await deposits.list(await service.get(wallet_id), after, limit)
+    return {"addresses": [_shown(each) for each in found]}
+
+
+def _shown(reserved: Reserved) -> dict[str, Any]:
+    return asdict(reserved) | {"address": str(reserved.address)}
 
 
 @routes.get("/wallets/{wallet_id}/balance")

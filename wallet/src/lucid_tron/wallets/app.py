@@ -12,6 +12,7 @@ from lucid_kit.custody import KeyCustody, KeyFile
 from lucid_kit.http import Client, create_app
 from lucid_tron.plane import VERSION, PlaneUnusable, open_store, verifier
 from lucid_tron.wallets import api
+from lucid_tron.wallets.deposits import Deposits
 from lucid_tron.wallets.keystore import Keystore
 from lucid_tron.wallets.remote import token_from
 from lucid_tron.wallets.service import Wallets
@@ -27,7 +28,8 @@ def build(settings: WalletsSettings) -> FastAPI:
             documents = await stack.enter_async_context(open_store(settings, "wallets"))
             wallets = Wallets(documents, custody(settings), SystemClock())
             await wallets.prepare()
-            app.state.wallets = wallets
+            await documents.ensure(*Deposits.collections)
+            app.state.wallets, app.state.deposits = wallets, Deposits(documents, wallets)
             app.state.books = {
                 asset: await stack.enter_async_context(_peer(settings, url)) if url else None
                 for asset, url in (("TRX", settings.client_url), ("USDT", settings.usdt_url))

@@ -24,6 +24,13 @@ class WrongPassphrase(Forbidden):
     advice = "Try again with the right one; without it only the backup phrase restores the keys."
 
 
+class NotItsSigner(Forbidden):
+    """This wallet signs for others than who asks."""
+
+    code = "LUCID_ERR_2751"
+    advice = "Ask as one of the wallet's `signers`; an administrator of wallets names them."
+
+
 class KeystoreExposed(SystemFault):
     """Others on this machine could read or change the keystore."""
 
@@ -71,6 +78,22 @@ class BackupShown(DomainError):
 
     code = "LUCID_ERR_4754"
     advice = "If it was not written down, create a new wallet and move the funds."
+
+
+class OutsideFamily(DomainError):
+    """This wallet sends this asset to its parent and to wallets derived from it, and to nobody else."""
+
+    code = "LUCID_ERR_4755"
+    advice = (
+        "Nothing was signed. If a service asked for it, find out who had it ask: it is no mistake of a payer."
+    )
+
+
+class NoDeposits(DomainError):
+    """No deposit addresses can be derived from this wallet."""
+
+    code = "LUCID_ERR_4756"
+    advice = "Reserve addresses of a wallet that has a backup phrase and a cap for the token they take."
 
 
 class OverCap(LimitExceeded):

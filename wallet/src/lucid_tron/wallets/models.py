@@ -9,16 +9,20 @@ from typing import Any, Literal
 from lucid_tron.codec.address import Address
 from lucid_tron.wallets.errors import BackupShown
 
-Kind = Literal["hd", "key", "watch", "multisig"]
+Kind = Literal["hd", "key", "watch", "multisig", "deposit"]
 TRX = "TRX"
 
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """The most of an asset, in its smallest unit, in one transaction and in one UTC day."""
+    """The most of an asset, in its smallest unit, in one transaction and in one UTC day.
+
+    With `family` it goes nowhere but to the wallet's parent and to wallets derived from it.
+    """
 
     per_payment: int
     per_day: int
+    family: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,10 @@ class Wallet:
                key       has one key of its own (imported, or derived from an hd wallet)
                watch     has no key here
                multisig  its `permission_id` needs signatures of several; this one's key gives one of them
+               deposit   takes payments; what it holds goes to the wallet it was derived from, nowhere else
     caps       by asset: "TRX" (sun) or the token's address (its units). An asset without a cap is not spent.
     fee_cap    the highest `fee_limit` it signs, in sun
+    signers    subjects of tokens that alone may have it sign; none: whoever's token grants `tron:sign`
     """
 
     id: str
@@ -44,18 +50,21 @@ class Wallet:
     parent: str | None = None
     path: str | None = None
     archived: bool = False
+    signers: tuple[str, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """As it is stored."""
         document = asdict(self)
         document["address"] = str(self.address)
+        document["signers"] = list(self.signers)
         return document
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Wallet:
         """As it was stored; what else lies in the document (wrapped secrets) is left there."""
-        fields = {name: document[name] for name in cls.__dataclass_fields__}
+        fields = {name: document[name] for name in cls.__dataclass_fields__ if name in document}
         fields["address"] = Address.parse(document["address"])
+        fields["signers"] = tuple(document.get("signers", ()))
         fields["caps"] = {asset: Cap(**cap) for asset, cap in document["caps"].items()}
         return cls(**fields)
 

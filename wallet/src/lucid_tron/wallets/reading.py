@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from lucid_tron import abi
 from lucid_tron.codec.address import Address
 from lucid_tron.codec.contracts import (
@@ -14,7 +16,7 @@ from lucid_tron.codec.transaction import RawTransaction
 from lucid_tron.wallets.errors import CannotSign
 from lucid_tron.wallets.models import TRX
 
-# Token functions that move or let move: where their amount stands among the arguments.
+# Token functions that move or let move. Their amount is the last argument, who may have it the one before.
 _AMOUNTS = {
     abi.selector("transfer(address,uint256)"): ("address", "uint256"),
     abi.selector("approve(address,uint256)"): ("address", "uint256"),
@@ -32,10 +34,34 @@ _PAYOUTS = "(bytes32,(bytes32,address,uint256)[])"
 _PAY_BATCH = abi.selector("payBatch" + _PAYOUTS)
 
 
-def spends(raw: RawTransaction) -> dict[str, int]:
-    """Amounts by asset: "TRX" in sun, a token's address in its units, a router's in the units it pays out.
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What a transaction lets somebody have: of "TRX" in sun, of a token or router in the units it moves.
 
-    Staking moves nothing out.
+    `to` is None where nobody is named, as with what a new contract begins with.
+    """
+
+    asset: str
+    amount: int
+    to: Address | None
+
+
+def spends(raw: RawTransaction) -> dict[str, int]:
+    """Amounts by asset; also an asset of which nothing is moved is named.
+
+    Raises
+    ------
+    CannotSign
+        As `read` says.
+    """
+    sums: dict[str, int] = {}
+    for spend in read(raw):
+        sums[spend.asset] = sums.get(spend.asset, 0) + spend.amount
+    return sums
+
+
+def read(raw: RawTransaction) -> list[Spend]:
+    """What a transaction spends, and on whom. Staking moves nothing out.
 
     Raises
     ------
@@ -44,27 +70,28 @@ def spends(raw: RawTransaction) -> dict[str, int]:
     """
     contract = raw.contract
     match contract:
-        case TransferContract(amount=amount):
-            return {TRX: amount}
+        case TransferContract(to_address=to, amount=amount):
+            return [Spend(TRX, amount, to)]
         case TriggerSmartContract():
             return _of_call(contract)
         case CreateSmartContract(new_contract=new, call_token_value=tokens):
             if tokens:
                 raise CannotSign("A deployment that sends TRC-10 tokens is not signed")
-            return {TRX: new.call_value} if new.call_value else {}
+            return [Spend(TRX, new.call_value, None)] if new.call_value else []
         case AccountPermissionUpdateContract():
             raise CannotSign("Permissions are changed in the key ceremony, not by a service")
-    return {}
+    return []
 
 
-def _of_call(call: TriggerSmartContract) -> dict[str, int]:
+def _of_call(call: TriggerSmartContract) -> list[Spend]:
+    asset = str(call.contract_address)
     if call.data[:4] == _PAY_BATCH and not (call.call_value or call.call_token_value or call.token_id):
-        return {str(call.contract_address): sum(amount for _, _, amount in payouts_of(call.data))}
+        return [Spend(asset, amount, to) for _, to, amount in payouts_of(call.data)]
     words = _MOVE_NOTHING.get(call.data[:4])
     if words and len(call.data) == 4 + 32 * words:
         if call.call_value or call.call_token_value or call.token_id:
             raise CannotSign("A call of the KYC router sends nothing along")
-        return {}
+        return []
     kinds = _AMOUNTS.get(call.data[:4])
     if kinds is None:
         raise CannotSign(f"The call {call.data[:4].hex()} of {call.contract_address} cannot be read")
@@ -73,11 +100,11 @@ def _of_call(call: TriggerSmartContract) -> dict[str, int]:
     if len(call.data) != 4 + 32 * len(kinds):
         raise CannotSign(f"The call has {len(call.data)} bytes, not {4 + 32 * len(kinds)}")
     try:
-        *_, amount = abi.decode(kinds, call.data[4:])
+        *_, to, amount = abi.decode(kinds, call.data[4:])
     except abi.AbiMismatch as error:
         raise CannotSign(f"The call cannot be read: {error.detail}") from error
-    amounts = {str(call.contract_address): amount}
-    return amounts | ({TRX: call.call_value} if call.call_value else {})
+    trx = [Spend(TRX, call.call_value, call.contract_address)] if call.call_value else []
+    return [Spend(asset, amount, to), *trx]
 
 
 def payouts_of(data: bytes) -> list[tuple[bytes, Address, int]]:

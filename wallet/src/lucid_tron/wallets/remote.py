@@ -13,6 +13,9 @@ from lucid_tron.codec import transaction
 from lucid_tron.codec.address import Address
 from lucid_tron.codec.errors import CodecError
 from lucid_tron.codec.transaction import RawTransaction, SignedTransaction
+from lucid_tron.wallets.deposits import Reserved
+
+_PAGE = 500
 
 
 class SignatureRefused(DomainError):
@@ -102,6 +105,28 @@ class RemoteWallets:
             raise SignatureUnusable("The wallets service signed another transaction than it was asked to")
         return signed
 
+    async def reserve(self, wallet_id: str, reservation: str) -> Reserved:
+        """The deposit address of a reservation; the same one each time it is asked for.
+
+        Raises
+        ------
+        SignatureRefused
+            If the wallet takes no deposits, or does not sign for this service.
+        """
+        body, path = {"reservation": reservation}, f"/wallets/{wallet_id}/addresses"
+        return _reserved(await self._ask(lambda: self._client.post(path, json=body)))
+
+    async def reserved(self, wallet_id: str, after: int = -1) -> list[Reserved]:
+        """All deposit addresses of a wallet behind an index, in the order they were reserved."""
+        found: list[Reserved] = []
+        while True:
+            params = {"after": found[-1].index if found else after, "limit": _PAGE}
+            path = f"/wallets/{wallet_id}/addresses"
+            answer = await self._ask(lambda: self._client.get(path, params=params))  # noqa: B023 -- awaited here
+            found += [_reserved(each) for each in answer["addresses"]]
+            if len(answer["addresses"]) < _PAGE:
+                return found
+
     async def _ask(self, request: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = (await request()).json()
@@ -111,6 +136,10 @@ class RemoteWallets:
                 raise WalletsFailed(problem.detail, **facts) from problem
             raise SignatureRefused(problem.detail, **facts) from problem
         return answer
+
+
+def _reserved(said: dict[str, Any]) -> Reserved:
+    return Reserved(said["reservation"], said["wallet"], Address.parse(said["address"]), said["index"])
 
 
 def token_from(file: Path) -> Callable[[], str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from lucid_kit.clock import Clock
 from lucid_kit.custody import KeyCustody, WrappedKey
 from lucid_kit.documents import Collection, Documents, DuplicateKey, Index
 from lucid_kit.ids import new_id
+from lucid_kit.tokens import Principal
 from lucid_tron.codec import transaction
 from lucid_tron.codec.address import Address
 from lucid_tron.codec.transaction import RawTransaction, SignedTransaction
@@ -18,13 +20,14 @@ from lucid_tron.keys.signing import PrivateKey
 from lucid_tron.wallets.errors import (
     AddressTaken,
     CannotSign,
+    ClockWentBack,
     InvalidName,
     NameTaken,
-    WalletArchived,
     WalletNotFound,
 )
 from lucid_tron.wallets.models import BackupPhrase, Cap, Kind, Wallet
-from lucid_tron.wallets.reading import spends
+from lucid_tron.wallets.reading import read, spends
+from lucid_tron.wallets.rules import Rules, require_fit, require_signer
 from lucid_tron.wallets.spending import Spending
 
 Caps = Mapping[str, Cap]
@@ -33,7 +36,10 @@ WALLETS = Collection(
     Index("name", unique=True),
     Index("address", "permission_id", unique=True),
     Index("parent", "path"),
+    Index("kind"),
 )
+_LISTED: tuple[Kind, ...] = ("hd", "key", "watch", "multisig")
+_DAY_MS = 86_400_000
 
 
 class Wallets:
@@ -46,6 +52,7 @@ class Wallets:
         self._custody = custody
         self._clock = clock
         self._spending = Spending(documents)
+        self._rules = Rules(documents, WALLETS.name)
 
     async def prepare(self) -> None:
         """Make the collections and indexes."""
@@ -146,11 +153,23 @@ class Wallets:
             If the path is out of range or there is such a wallet.
         """
         parent = await self.get(parent_id)
+        document = await self.derived(parent, name, account, index, "key", caps)
+        return await self._insert(Wallet.from_document(document), document)
+
+    async def derived(
+        self, parent: Wallet, name: str, account: int, index: int, kind: Kind, caps: Caps | None
+    ) -> dict[str, Any]:
+        """A wallet derived from another, as it is to be stored: nothing is stored yet.
+
+        Raises
+        ------
+        CannotSign, InvalidPath
+            As `derive` says.
+        """
         key = derive(await self._secret(parent, "seed"), account, index)
         path = account_path(account, index)
-        return await self._add(
-            name, "key", key.address, caps, secrets={"key": key.reveal()}, parent=parent.id, path=path
-        )
+        wallet = self._made(name, kind, key.address, caps, parent=parent.id, path=path)
+        return await self._document(wallet, {"key": key.reveal()})
 
     async def _add(
         self,
@@ -161,30 +180,26 @@ class Wallets:
         *,
         secrets: Mapping[str, bytes] | None = None,
         permission_id: int = 0,
-        parent: str | None = None,
         path: str | None = None,
     ) -> Wallet:
-        wallet = Wallet(
-            id=new_id("wal"),
-            name=_checked(name),
-            kind=kind,
-            address=address,
-            created_ms=self._clock.now_ms(),
-            caps=dict(caps or {}),
-            permission_id=permission_id,
-            parent=parent,
-            path=path,
-        )
-        document = wallet.to_document()
-        document["secrets"] = {
-            label: await self._wrapped(secret, wallet.id, label) for label, secret in (secrets or {}).items()
-        }
+        wallet = self._made(name, kind, address, caps, permission_id=permission_id, path=path)
+        return await self._insert(wallet, await self._document(wallet, secrets or {}))
+
+    def _made(self, name: str, kind: Kind, address: Address, caps: Caps | None, **more: Any) -> Wallet:
+        now_ms = self._clock.now_ms()
+        return Wallet(new_id("wal"), _checked(name), kind, address, now_ms, dict(caps or {}), **more)
+
+    async def _document(self, wallet: Wallet, secrets: Mapping[str, bytes]) -> dict[str, Any]:
+        wrapped = {label: await self._wrapped(secret, wallet.id, label) for label, secret in secrets.items()}
+        return wallet.to_document() | {"secrets": wrapped}
+
+    async def _insert(self, wallet: Wallet, document: dict[str, Any]) -> Wallet:
         try:
             await self._documents.insert(WALLETS.name, document)
         except DuplicateKey as error:
             if await self._documents.find(WALLETS.name, {"name": wallet.name}, limit=1):
                 raise NameTaken(f"There is a wallet named {wallet.name!r}") from error
-            raise AddressTaken(f"There is a wallet with the address {address}") from error
+            raise AddressTaken(f"There is a wallet with the address {wallet.address}") from error
         return wallet
 
     # --- keeping ---
@@ -203,8 +218,8 @@ class Wallets:
         return Wallet.from_document(document)
 
     async def list(self, *, archived: bool = False) -> list[Wallet]:
-        """Wallets in the order they were made, with the archived ones or without."""
-        where = {} if archived else {"archived": False}
+        """Wallets in the order they were made, with the archived ones or without; no deposit addresses."""
+        where: dict[str, Any] = {"kind": {"$in": list(_LISTED)}} | ({} if archived else {"archived": False})
         found = await self._documents.find(WALLETS.name, where, sort=[("id", 1)])
         return [Wallet.from_document(document) for document in found]
 
@@ -235,6 +250,23 @@ class Wallets:
         await self._documents.update(WALLETS.name, wallet_id, {"caps": changed.to_document()["caps"]})
         return changed
 
+    async def set_signers(self, wallet_id: str, signers: Sequence[str]) -> Wallet:
+        """Replace who may have a wallet and the deposit addresses of it sign."""
+        wallet = await self.get(wallet_id)
+        await self._documents.update(WALLETS.name, wallet_id, {"signers": sorted(set(signers))})
+        return replace(wallet, signers=tuple(sorted(set(signers))))
+
+    async def require_signer(self, wallet: Wallet, who: Principal) -> None:
+        """Refuse whoever a wallet does not sign for; a deposit address signs for whom its parent signs.
+
+        Raises
+        ------
+        Forbidden, NotItsSigner
+            As `rules.require_signer` says.
+        """
+        deposit = wallet.kind == "deposit" and wallet.parent is not None
+        require_signer(await self.get(str(wallet.parent)) if deposit else wallet, who)
+
     async def set_fee_cap(self, wallet_id: str, sun: int) -> Wallet:
         """Replace the highest `fee_limit` a wallet signs. Who may ask for this is decided by the caller."""
         wallet = await self.get(wallet_id)
@@ -253,17 +285,18 @@ class Wallets:
 
         Raises
         ------
-        WalletArchived, CannotSign
+        WalletArchived, CannotSign, OutsideFamily
             If the wallet does not sign this.
         OverCap, ClockWentBack
             If a cap forbids it.
         """
         wallet = await self.get(wallet_id)
-        self._check(wallet, raw)
+        require_fit(wallet, raw)
         encoded = transaction.encode(raw)
-        amounts = {asset: amount for asset, amount in spends(raw).items() if amount}
+        spent = read(raw)
+        await self._rules.require_family(wallet, spent)
         moment = self._clock.now_ms() if now_ms is None else now_ms
-        await self._spending.reserve(wallet, transaction.txid(encoded), amounts, moment)
+        await self._spending.reserve(wallet, transaction.txid(encoded), spends(raw), moment)
         key = PrivateKey(await self._secret(wallet, "key"))
         if wallet.kind != "multisig" and key.address != wallet.address:
             raise CannotSign(f"The key of {wallet.name!r} is not that of {wallet.address}")
@@ -285,19 +318,21 @@ class Wallets:
             return signed
         return SignedTransaction(signed.raw, (*signed.signatures, signature))
 
-    def _check(self, wallet: Wallet, raw: RawTransaction) -> None:
-        if wallet.archived:
-            raise WalletArchived(f"{wallet.name!r} is archived")
-        if raw.contract.owner_address != wallet.address:
-            raise CannotSign(f"The transaction is {raw.contract.owner_address}'s, not {wallet.address}'s")
-        if raw.permission_id != wallet.permission_id:
-            raise CannotSign(
-                f"{wallet.name!r} signs permission {wallet.permission_id}, not {raw.permission_id}"
-            )
-        if raw.fee_limit > wallet.fee_cap:
-            raise CannotSign(
-                f"{wallet.name!r} signs fee limits up to {wallet.fee_cap} sun, not {raw.fee_limit}"
-            )
+    def moment(self, asked_ms: int | None) -> int:
+        """The time a signature asked for by another process is counted for: never ahead of our own clock.
+
+        Whoever could name any day would have the caps of all days. A day that is just over is allowed, for
+        the chain's time may be a little behind.
+
+        Raises
+        ------
+        ClockWentBack
+            If it is asked to count for a time more than a day ago.
+        """
+        now_ms = self._clock.now_ms()
+        if asked_ms is not None and asked_ms < now_ms - _DAY_MS:
+            raise ClockWentBack(f"A signature is asked for {(now_ms - asked_ms) // 1000} s ago")
+        return now_ms if asked_ms is None else min(asked_ms, now_ms)
 
     async def _secret(self, wallet: Wallet, label: str) -> bytes:
         document = await self._documents.get(WALLETS.name, wallet.id)
