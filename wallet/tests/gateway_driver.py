@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 from gateway_room import HOUR_MS, POLICY, SECRET
-from plane_chain import PHRASE
+from plane_chain import a_treasury
 
 from lucid_kit.clock import SystemClock
 from lucid_kit.custody import KeyFile
@@ -28,7 +28,6 @@ from lucid_tron.gateway.service import Gateway
 from lucid_tron.keys.signing import PrivateKey
 from lucid_tron.payouts.models import OPEN
 from lucid_tron.usdt.manager import UNIT, UsdtManager
-from lucid_tron.wallets.models import Cap
 from lucid_tron.wallets.service import Wallets
 
 PAID, REFUNDED = 10 * UNIT, 2 * UNIT
@@ -49,14 +48,11 @@ class Plane:
         self.client = TronClient.open(DEVNET.at(*urls, usdt=token, quorum=min(2, len(urls))))
         self.usdt = UsdtManager(self.client, token)
         wallets = Wallets(self.documents, KeyFile(directory / "kek"), SystemClock())
-        await wallets.prepare()
-        caps = {str(token): Cap(10**12, 10**15), "TRX": Cap(10**9, 10**12)}
-        known = [wallet for wallet in await wallets.list() if wallet.name == "hot"]
-        self.hot = known[0] if known else await wallets.import_phrase("hot", PHRASE, caps=caps)
+        self.signing, self.treasury = await a_treasury(self.documents, wallets, token)
         self.gateway = Gateway(
             self.documents,
-            wallets,
-            self.hot,
+            self.signing,
+            self.treasury,
             self.client,
             self.usdt,
             replace(POLICY, sweep_least=5 * UNIT),

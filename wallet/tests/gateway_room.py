@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 from devnet_chain import CAROL
-from plane_chain import PHRASE, Network, open_store, wallets_in
+from plane_chain import Network, a_treasury, open_store, wallets_in
 
 from lucid_kit.clock import ManualClock
 from lucid_tron.codec.address import Address
@@ -15,7 +15,6 @@ from lucid_tron.gateway.service import Gateway, GatewayPolicy
 from lucid_tron.gateway.signature import verify
 from lucid_tron.payouts.models import PayoutPolicy
 from lucid_tron.usdt.manager import UNIT
-from lucid_tron.wallets.models import Cap
 
 SECRET = b"s" * 32
 HOUR_MS = 3_600_000
@@ -59,19 +58,16 @@ class Room:
         self.merchant = Merchant(self.clock)
         self.documents = await open_store(directory)
         wallets = wallets_in(self.documents, directory)
-        await wallets.prepare()
-        caps = {str(self.chain.usdt): Cap(10**12, 10**15), "TRX": Cap(10**9, 10**12)}
-        known = [wallet for wallet in await wallets.list() if wallet.name == "hot"]
-        self.hot = known[0] if known else await wallets.import_phrase("hot", PHRASE, caps=caps)
+        self.signing, self.treasury = await a_treasury(self.documents, wallets, self.chain.usdt)
         if network is None:
-            self.chain.give(self.hot.address, trx=10_000 * SUN)
+            self.chain.give(self.treasury.address, trx=10_000 * SUN)
             self.chain.give(CAROL.address, trx=1_000 * SUN, usdt=10_000 * UNIT)
             self.network.solidify()
         self.client = self.network.client
         self.gateway = Gateway(
             self.documents,
-            wallets,
-            self.hot,
+            self.signing,
+            self.treasury,
             self.client,
             self.network.usdt,
             policy,

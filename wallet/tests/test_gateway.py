@@ -243,7 +243,7 @@ async def test_an_address_is_kept_until_nobody_can_be_expected_to_pay(room: Room
     assert (await room.payment()).address == first.address
 
 
-@pytest.mark.parametrize("point", ["address-derived", "payment-stored"])
+@pytest.mark.parametrize("point", ["address-wanted", "address-reserved", "payment-stored"])
 async def test_dying_while_a_payment_is_made_loses_no_address(
     room: Room, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
@@ -280,7 +280,7 @@ async def test_deposits_are_swept_once_with_exactly_the_fee_they_lack(room: Room
     room.pay(small.address, UNIT)
     await room.solid()
     await room.work()
-    assert room.chain.usdt_of(room.hot.address) == 10 * UNIT
+    assert room.chain.usdt_of(room.treasury.address) == 10 * UNIT
     assert room.chain.usdt_of(small.address) == UNIT  # less than it costs to fetch
     orders = await room.gateway.orders.about(str(payment.address))
     assert sorted((order.kind, order.state, len(order.attempts)) for order in orders) == [
@@ -288,7 +288,7 @@ async def test_deposits_are_swept_once_with_exactly_the_fee_they_lack(room: Room
         ("sweep", "settled", 1),
     ]
     report = await room.gateway.reconciliation.enforce()
-    assert (report.credited, report.swept, report.held_hot, report.held_deposits, report.findings) == (
+    assert (report.credited, report.swept, report.held_treasury, report.held_deposits, report.findings) == (
         11 * UNIT,
         10 * UNIT,
         10 * UNIT,
@@ -309,10 +309,10 @@ async def test_a_paused_token_makes_sweeps_wait_and_costs_nothing(room: Room) ->
     room.chain.invoke(room.chain.faucet, room.chain.usdt, "unpause()")
     room.network.solidify()
     await room.work()
-    assert room.chain.usdt_of(room.hot.address) == 10 * UNIT
+    assert room.chain.usdt_of(room.treasury.address) == 10 * UNIT
 
 
-async def test_an_empty_hot_wallet_makes_sweeps_wait_with_the_reason(room: Room) -> None:
+async def test_an_empty_treasury_makes_sweeps_wait_with_the_reason(room: Room) -> None:
     payment = await room.payment()
     room.pay(payment.address, 10 * UNIT)
     await room.solid()
@@ -336,7 +336,7 @@ async def test_a_refund_is_paid_once_however_often_it_is_asked_for(room: Room) -
     assert room.merchant.kinds[-1] == "payment.refunded"
     report = await room.gateway.reconciliation.enforce()
     assert report.balances
-    assert report.credited + report.funded - report.paid_out == report.held_deposits + report.held_hot
+    assert report.credited + report.funded - report.paid_out == report.held_deposits + report.held_treasury
     with pytest.raises(RefundTooLarge):
         await room.gateway.refunds.ask(payment.id, "r2", str(BOB.address), 11 * UNIT, "shop")
     with pytest.raises(RefundConflict):
@@ -448,9 +448,9 @@ def test_and_nowhere_else(url: str) -> None:
 
 
 async def _steal(room: Room, payment: Payment) -> None:
-    key = await room.gateway.pool._wallets._secret(
-        next(w for w in await room.gateway.pool._wallets.list() if w.address == payment.address), "key"
-    )
+    (mine,) = [each for each in await room.gateway.pool.deposits() if each.address == payment.address]
+    wallets = room.signing.wallets
+    key = await wallets._secret(await wallets.get(mine.wallet), "key")
     room.chain.give(payment.address, trx=100_000_000)
     thief = coincurve.PrivateKey(key)
     room.chain.invoke(thief, room.chain.usdt, "transfer(address,uint256)", BOB.address, 3 * UNIT)

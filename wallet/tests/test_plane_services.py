@@ -1,94 +1,31 @@
 """The services as processes of their own: started alone, asked over HTTP, with tokens."""
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from plane_chain import PHRASE
+from plane_processes import KEYS, Processes
 
-from lucid_kit.clock import SystemClock
-from lucid_kit.tokens import jwks, mint
 from lucid_tron.devnet.accounts import SUN
-from lucid_tron.keys import mnemonic
-from lucid_tron.keys.derivation import derive
 from lucid_tron.usdt.manager import UNIT
 
 pytestmark = pytest.mark.real
-HOT = derive(mnemonic.seed(PHRASE)).address
-
-
-class Plane:
-    """A devnet, keys for tokens, and services that are started against them."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.processes: list[subprocess.Popen[bytes]] = []
-        self.key = Ed25519PrivateKey.generate()
-        (directory / "jwks.json").write_text(json.dumps(jwks([self.key.public_key()])))
-        phrase = directory / "phrase"
-        phrase.write_text(PHRASE)
-        phrase.chmod(0o600)
-        options = ["--port", "0", "--manual", "--json", "--solid-lag", "2"]
-        self.devnet = self.start([sys.executable, "-m", "lucid_tron.devnet", *options], {})
-        self.admin("faucet", address=str(HOT), trx=10_000 * SUN)
-        self.admin("mine", blocks=5)
-
-    def start(self, command: list[str], more: dict[str, str]) -> dict[str, Any]:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | more
-        )
-        self.processes.append(process)
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, process.communicate()[1].decode()
-        return dict(json.loads(line))
-
-    def service(self, name: str) -> httpx.Client:
-        values = {
-            "DATA": str(self.directory / name),
-            "NODES": json.dumps([self.devnet["url"]]),
-            "USDT": self.devnet["usdt"],
-            "JWKS": str(self.directory / "jwks.json"),
-            "PHRASE_FILE": str(self.directory / "phrase"),
-            "TICK_S": "0.1",
-        }
-        if name == "gateway":
-            values["WEBHOOK_SECRET_FILE"] = str(self.directory / "whsec")
-        env = {f"LUCID_TRON_{name.upper()}_{key}": value for key, value in values.items()}
-        said = self.start([sys.executable, "-m", f"lucid_tron.{name}"], env)
-        token = mint(self.key, "shop", ["tron:read", "tron:write"], 600, "lucid", "lucid", SystemClock())
-        return httpx.Client(base_url=said["url"], headers={"authorization": f"Bearer {token}"}, timeout=30)
-
-    def admin(self, name: str, **body: Any) -> None:
-        httpx.post(f"{self.devnet['url']}/admin/{name}", json=body).raise_for_status()
-
-    def until(self, client: httpx.Client, path: str, field: str, value: Any) -> dict[str, Any]:
-        for _ in range(200):
-            self.admin("mine", blocks=1)
-            found = dict(client.get(path).json())
-            if found.get(field) == value:
-                return found
-        raise AssertionError(found)
+RW = ("tron:read", "tron:write")
 
 
 @pytest.fixture
-def plane(tmp_path: Path) -> Iterator[Plane]:
-    made = Plane(tmp_path)
+def plane(tmp_path: Path) -> Iterator[Processes]:
+    made = Processes(tmp_path)
     yield made
-    for process in reversed(made.processes):
-        process.terminate()
-        process.communicate()
+    made.end_all()
 
 
-def test_payments_are_asked_for_seen_and_given_back_over_http(plane: Plane) -> None:
-    with plane.service("gateway") as shop:
+def test_payments_are_asked_for_seen_and_given_back_over_http(plane: Processes) -> None:
+    plane.service("gateway")
+    with plane.person("gateway", "shop", *RW) as shop:
         assert shop.get("/ready").status_code == 200
         asked = {"amount": 10 * UNIT, "reference": "order-1", "metadata": {"basket": 7}}
         made = shop.post("/payments/process", json=asked)
@@ -114,17 +51,19 @@ def test_payments_are_asked_for_seen_and_given_back_over_http(plane: Plane) -> N
     assert secret.stat().st_mode & 0o777 == 0o600
 
 
-def test_stakes_are_asked_for_over_http_and_made_once(plane: Plane) -> None:
-    with plane.service("staking") as client:
+def test_stakes_are_asked_for_over_http_and_made_once(plane: Processes) -> None:
+    plane.service("staking")
+    stake = KEYS["stake"].address
+    with plane.person("staking", "ann", *RW) as client:
         asked = {"operation_id": "op-1", "amount": 5_000 * SUN}
         for _ in range(2):
             made = client.post("/staking/stake", json=asked)
             assert made.status_code == 202, made.text
         plane.until(client, "/staking/operations/op-1", "state", "settled")
-        status = client.get(f"/staking/status/{HOT}").json()
+        status = client.get(f"/staking/status/{stake}").json()
         assert (status["staked"]["ENERGY"], status["queue_left"], status["unfreezing"]) == (5 * 10**9, 32, [])
-        assert client.get(f"/staking/rewards/{HOT}").json()["reward_sun"] == 0
-        plan = client.get(f"/staking/plan/{HOT}", params={"payouts_per_day": 100})
+        assert client.get(f"/staking/rewards/{stake}").json()["reward_sun"] == 0
+        plan = client.get(f"/staking/plan/{stake}", params={"payouts_per_day": 100})
         assert plan.status_code in (200, 409), plan.text
         other = {"operation_id": "op-2", "amount": SUN}
         assert (
@@ -135,7 +74,7 @@ def test_stakes_are_asked_for_over_http_and_made_once(plane: Plane) -> None:
         loan = {"receiver": plane.devnet["faucet"]["address"]}
         for name, more in (("unstake", {}), ("delegate", loan), ("undelegate", loan), ("vote", {})):
             body = {"operation_id": f"{name}-1"} | (
-                {"votes": {str(HOT): 1}} if name == "vote" else other | more
+                {"votes": {str(stake): 1}} if name == "vote" else other | more
             )
             body["operation_id"] = f"{name}-1"
             answer = client.post(f"/staking/{name}", json=body)
@@ -147,11 +86,12 @@ def test_stakes_are_asked_for_over_http_and_made_once(plane: Plane) -> None:
 
 
 def test_a_service_without_what_it_needs_says_which_setting(tmp_path: Path) -> None:
-    base = {"DATA": str(tmp_path / "d"), "JWKS": str(tmp_path / "jwks.json")}
+    base = {"DATA": str(tmp_path / "d"), "JWKS": str(tmp_path / "jwks.json"), "WALLET": "wal_1"}
+    base |= {"WALLETS_URL": "http://127.0.0.1:9", "TOKEN_FILE": str(tmp_path / "token")}
     wrong = [
         ({}, "usdt"),
         ({"USDT": "T"}, "usdt"),
-        ({"NODES": '["http://127.0.0.1:9"]', "USDT": str(HOT)}, "phrase_file"),
+        ({"PHRASE_FILE": "p"}, "LUCID_TRON_STAKING_PHRASE_FILE"),
         ({"PORTS": "1"}, "LUCID_TRON_STAKING_PORT"),
     ]
     for values, named in wrong:

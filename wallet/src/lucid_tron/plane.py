@@ -1,4 +1,4 @@
-"""What every service of the wallet plane stands on: its settings, its own database and keys, its nodes."""
+"""What every service of the wallet plane stands on: its settings, its own database, its nodes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from pydantic import Field
 
 from lucid_kit.clock import Clock, SystemClock
-from lucid_kit.custody import KeyFile
 from lucid_kit.documents import Documents, open_documents
 from lucid_kit.errors import LucidError, SystemFault
 from lucid_kit.files import DirectoryLock, make_dirs
@@ -26,11 +25,8 @@ from lucid_tron.client.profiles import PROFILES
 from lucid_tron.codec.address import Address
 from lucid_tron.sending.orders import OrderBook
 from lucid_tron.usdt.manager import UsdtManager
-from lucid_tron.wallets.errors import WalletNotFound
 from lucid_tron.wallets.hardening import protect_process
-from lucid_tron.wallets.models import Cap, Wallet
 from lucid_tron.wallets.remote import RemoteWallets
-from lucid_tron.wallets.service import Wallets
 
 VERSION = "0.1.0"
 
@@ -45,7 +41,7 @@ class PlaneUnusable(SystemFault):
 class ServiceSettings(Settings):
     """Settings that every service of the plane has. Files with secrets must have mode 0600."""
 
-    data: Path = Field(description="Directory of this service alone: its database and its keys.")
+    data: Path = Field(description="Directory of this service alone.")
     documents_url: str = Field(
         default="", description="mongodb://USER@… of this service's own user; empty: a database in data."
     )
@@ -68,30 +64,6 @@ class NetworkSettings(ServiceSettings):
     usdt: str = Field(default="", description="Address of the token; empty: the network's own.")
     quorum: int = Field(default=0, ge=0, le=16, description="Nodes that must agree; 0: 2, on a devnet 1.")
     api_key_file: Path | None = Field(default=None, description="File with the API key of the nodes.")
-
-
-class PlaneSettings(NetworkSettings):
-    """Settings of a service that holds a wallet of its own."""
-
-    phrase_file: Path | None = Field(
-        default=None,
-        description="File with the wallet's backup phrase: read at the first start only, then removable.",
-    )
-    cap_payment: int = Field(default=10_000_000_000, ge=0, description="Most units of USDT in one payment.")
-    cap_day: int = Field(default=100_000_000_000, ge=0, description="Most units of USDT in one UTC day.")
-    trx_cap_payment: int = Field(default=100_000_000, ge=0, description="Most sun in one payment.")
-    trx_cap_day: int = Field(default=5_000_000_000, ge=0, description="Most sun in one UTC day.")
-
-
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """What is open while a service runs."""
-
-    documents: Documents
-    client: TronClient
-    usdt: UsdtManager
-    wallets: Wallets
-    clock: Clock
 
 
 def connect(settings: NetworkSettings) -> tuple[TronClient, UsdtManager]:
@@ -167,25 +139,6 @@ async def open_sender(
             await wallets.close()
 
 
-@contextlib.asynccontextmanager
-async def open_plane(settings: PlaneSettings, name: str) -> AsyncIterator[Plane]:
-    """The service's database, its key file, and the nodes.
-
-    Raises
-    ------
-    PlaneUnusable
-        If the network's nodes or token are not known.
-    AlreadyRunning
-        If another process uses the directory.
-    """
-    client, usdt = connect(settings)
-    async with client, open_store(settings, name) as documents:
-        clock = SystemClock()
-        wallets = Wallets(documents, KeyFile(settings.data / "wallet.key"), clock)
-        await wallets.prepare()
-        yield Plane(documents, client, usdt, wallets, clock)
-
-
 def verifier(settings: ServiceSettings) -> JwksVerifier:
     """What checks the tokens of requests: of this plane's issuer, for this plane's audience."""
     remote = settings.jwks.startswith(("http://", "https://"))
@@ -194,46 +147,8 @@ def verifier(settings: ServiceSettings) -> JwksVerifier:
     )
 
 
-async def main_wallet(settings: PlaneSettings, plane: Plane, name: str) -> Wallet:
-    """The service's HD wallet; at the first start it is imported from the phrase file.
-
-    Raises
-    ------
-    PlaneUnusable
-        If there is neither.
-    """
-    caps = {
-        str(plane.usdt.token): Cap(settings.cap_payment, settings.cap_day),
-        "TRX": Cap(settings.trx_cap_payment, settings.trx_cap_day),
-    }
-    for wallet in await plane.wallets.list(archived=True):
-        if wallet.name == name:
-            return await plane.wallets.set_caps(wallet.id, caps)
-    if settings.phrase_file is None:
-        raise PlaneUnusable("phrase_file: at its first start the service needs the wallet's backup phrase")
-    if settings.phrase_file.stat().st_mode & 0o077:
-        raise PlaneUnusable(f"phrase_file: others can read {settings.phrase_file}; run chmod 600")
-    phrase = settings.phrase_file.read_text("utf-8").strip()
-    wallet = await plane.wallets.import_phrase(name, phrase, caps=caps)
-    get_logger().info("wallet.imported", wallet=wallet.id, address=str(wallet.address))
-    return wallet
-
-
-async def nodes_answer(plane: Plane | None) -> None:
-    """A readiness check: a quorum of nodes says which block is solid.
-
-    Raises
-    ------
-    LucidError
-        If it does not.
-    """
-    if plane is None:
-        raise WalletNotFound("Not open yet")
-    await plane.client.solid_head_agreed()
-
-
 class Timed(Protocol):
-    """What has a clock to wait by: `Plane`, and what other services open."""
+    """What has a clock to wait by."""
 
     @property
     def clock(self) -> Clock: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -13,7 +14,6 @@ from lucid_kit.tokens import Principal
 from lucid_tron.gateway.events import shown
 from lucid_tron.gateway.models import MAX_UNITS, Payment
 from lucid_tron.gateway.service import Gateway
-from lucid_tron.payouts.errors import PayoutsHalted
 
 routes = APIRouter(tags=["payments"])
 
@@ -44,6 +44,14 @@ class RefundIn(BaseModel):
     amount: Units
 
 
+class Why(BaseModel):
+    """Why the books may go on: what was found out about each difference."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    why: str = Field(min_length=3, max_length=500)
+
+
 class WebhookIn(BaseModel):
     """Whose events are to be sent again."""
 
@@ -60,6 +68,7 @@ def _gateway(request: Request) -> Gateway:
 Service = Annotated[Gateway, Depends(_gateway)]
 Writer = Annotated[Principal, needs("tron:write")]
 Reader = Annotated[Principal, needs("tron:read")]
+Admin = Annotated[Principal, needs("tron:admin")]
 
 
 async def _out(gateway: Gateway, payment: Payment) -> dict[str, Any]:
@@ -99,19 +108,24 @@ async def webhook(body: WebhookIn, _who: Writer, gateway: Service) -> dict[str, 
 
 @routes.get("/payments/reconciliation")
 async def reconciliation(_who: Reader, gateway: Service) -> dict[str, Any]:
-    """The newest reconciliation, and whether payouts are stopped."""
+    """The newest reconciliation; whether and why the books are halted, and if payouts are known to be too."""
     report = await gateway.reconciliation.latest()
-    halted = None
-    try:
-        await gateway.book.require_running()
-    except PayoutsHalted as error:
-        halted = {"reason": error.detail, "facts": error.facts}
+    halted = await gateway.halting.standing()
     if report is not None:
         report = {name: value for name, value in report.items() if name not in ("id", "at_ms")} | {
             "at": rfc3339(report["at_ms"]),
             "balances": not report["findings"],
         }
-    return {"report": report, "halted": halted}
+    return {"report": report, "halted": halted and asdict(halted)}
+
+
+@routes.post("/payments/resume")
+async def resume(body: Why, who: Admin, gateway: Service) -> dict[str, Any]:
+    """Go on with the differences of the newest reconciliation, as they are. Payouts are resumed after it."""
+    report = await gateway.reconciliation.latest()
+    findings = list(report["findings"]) if report else []
+    await gateway.halting.accept(findings, who.subject, body.why)
+    return {"state": "running", "accepted": findings}
 
 
 @routes.get("/payments/{payment_id}")

@@ -12,47 +12,57 @@ import httpx
 from fastapi import FastAPI
 
 from lucid_kit.files import make_dirs, write_atomic
-from lucid_kit.http import create_app
-from lucid_kit.tokens import JwksVerifier
+from lucid_kit.http import Client, create_app
 from lucid_tron.gateway import api
 from lucid_tron.gateway.service import Gateway, GatewayPolicy
 from lucid_tron.gateway.settings import GatewaySettings
 from lucid_tron.gateway.signature import secret_from
+from lucid_tron.own_wallet import Plane, forget_old_keys, nodes_answer, open_plane
 from lucid_tron.payouts.models import PayoutPolicy
-from lucid_tron.plane import VERSION, Plane, PlaneUnusable, main_wallet, nodes_answer, open_plane, running
+from lucid_tron.plane import VERSION, PlaneUnusable, running, verifier
+from lucid_tron.wallets.remote import token_from
 
 
 def build(settings: GatewaySettings) -> FastAPI:
     """The app. What it needs is opened when it starts to serve, and closed when it ends."""
     opened: list[Plane] = []
+    running_gateway: list[Gateway] = []
 
     async def nodes() -> None:
         await nodes_answer(opened[0] if opened else None)
+
+    async def payouts_told() -> None:
+        for gateway in running_gateway:
+            await gateway.halting.require_told()
 
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         async with (
             open_plane(settings, "gateway") as plane,
             httpx.AsyncClient(follow_redirects=False, trust_env=False) as http,
+            payout_service(settings) as payouts,
         ):
-            hot = await main_wallet(settings, plane, "hot")
             gateway = Gateway(
                 plane.documents,
                 plane.wallets,
-                hot,
+                plane.wallet,
                 plane.client,
                 plane.usdt,
                 policy_of(settings),
                 webhook_secret(settings.webhook_secret_file),
                 http,
                 plane.clock,
+                payouts,
             )
             await gateway.prepare()
+            await forget_old_keys(plane.documents, settings.data)
             # Before anything is signed: a database from yesterday's backup is found out here.
             await gateway.reconciliation.enforce()
             app.state.gateway = gateway
             opened.append(plane)
+            running_gateway.append(gateway)
             works = {
+                "halt": gateway.halting.tell,
                 "scanner": gateway.scan,
                 "sweeps": gateway.sweeps.run_once,
                 "refunds": gateway.refunds.run_once,
@@ -63,15 +73,32 @@ def build(settings: GatewaySettings) -> FastAPI:
             async with running(works, plane, settings.tick_s):
                 yield
 
-    source = settings.jwks if settings.jwks.startswith(("http://", "https://")) else Path(settings.jwks)
     return create_app(
         "gateway",
         version=VERSION,
         routers=[api.routes],
-        verifier=JwksVerifier(source, issuer=settings.issuer, audience=settings.audience),
-        ready={"nodes": nodes},
+        verifier=verifier(settings),
+        ready={"nodes": nodes, "payouts-told": payouts_told},
         lifespan=life,
     )
+
+
+@contextlib.asynccontextmanager
+async def payout_service(settings: GatewaySettings) -> AsyncIterator[Client | None]:
+    """What books that do not balance are to stop, if there is one.
+
+    Raises
+    ------
+    PlaneUnusable
+        If it is named without a token for it.
+    """
+    if not settings.payouts_url:
+        yield None
+        return
+    if settings.halt_token_file is None:
+        raise PlaneUnusable("halt_token_file: the payout service is named, and no token to stop it with")
+    async with Client(settings.payouts_url, token=token_from(settings.halt_token_file)) as client:
+        yield client
 
 
 def policy_of(settings: GatewaySettings) -> GatewayPolicy:

@@ -85,3 +85,13 @@ class CannotReconcile(Unavailable):
 
     code = "LUCID_ERR_5801"
     advice = "Nothing is wrong yet: it is tried again; check the nodes if it persists for an hour."
+
+
+class HaltOwed(Unavailable):
+    """The books do not balance, and the payout service was not reached to stop payouts."""
+
+    code = "LUCID_ERR_5802"
+    advice = (
+        "Start the payout service: it asks before it pays. If it runs, check PAYOUTS_URL and the halt token,"
+        " and stop payouts by hand until it is reached."
+    )

@@ -19,8 +19,8 @@ MOVEMENTS = Collection(
 Kind = Literal["credit", "sweep", "funding", "outgoing"]
 """
 credit    into a deposit address, from anybody
-sweep     from a deposit address into the hot wallet
-funding   into the hot wallet, from anybody else
+sweep     from a deposit address into the treasury
+funding   into the treasury, from anybody else
 outgoing  out of one of our addresses, to anybody else
 """
 

@@ -1,6 +1,6 @@
 """Do the books and the chain say the same, to the last unit?
 
-    credited + funded − paid out = what the deposit addresses and the hot wallet hold in solid blocks
+    credited + funded − paid out = what the deposit addresses and the treasury hold in solid blocks
 
 and no unit left an address of ours in a transaction that we did not sign. If either fails, payouts stop, with
 the reason, until a person resumes them.
@@ -17,6 +17,7 @@ from lucid_tron.codec.address import Address
 from lucid_tron.gateway.addresses import AddressPool
 from lucid_tron.gateway.blocks import Blocks
 from lucid_tron.gateway.errors import CannotReconcile
+from lucid_tron.gateway.halting import Halting
 from lucid_tron.gateway.models import PAYMENTS
 from lucid_tron.gateway.movements import MOVEMENTS, net
 from lucid_tron.gateway.scanner import Scanner
@@ -35,7 +36,7 @@ class Report:
     """Units, up to and with solid block `block`. `findings` says what does not balance; empty is good.
 
     credited   into deposit addresses        held_deposits  what they hold now
-    funded     into the hot wallet besides   held_hot       what the hot wallet holds now
+    funded     into the treasury besides   held_treasury  what the treasury holds now
     swept      between the two               paid_out       out of all of them, for refunds and token fees
     """
 
@@ -46,7 +47,7 @@ class Report:
     swept: int
     paid_out: int
     held_deposits: int
-    held_hot: int
+    held_treasury: int
     findings: tuple[str, ...]
 
     @property
@@ -64,18 +65,20 @@ class GatewayReconciliation:
         blocks: Blocks,
         scanner: Scanner,
         pool: AddressPool,
-        hot: Address,
+        treasury: Address,
         usdt: UsdtManager,
         book: Book,
+        halting: Halting,
         clock: Clock,
     ) -> None:
         self._documents = documents
         self._blocks = blocks
         self._scanner = scanner
         self._pool = pool
-        self._hot = hot
+        self._treasury = treasury
         self._usdt = usdt
         self._book = book
+        self._halting = halting
         self._clock = clock
 
     async def latest(self) -> dict[str, Any] | None:
@@ -86,6 +89,8 @@ class GatewayReconciliation:
     async def enforce(self) -> Report:
         """Compare, store the report, and stop payouts if the books do not balance.
 
+        Differences that a person has accepted, word for word, stop nothing.
+
         Raises
         ------
         CannotReconcile
@@ -95,10 +100,10 @@ class GatewayReconciliation:
         document = asdict(report) | {"findings": list(report.findings), "id": f"{report.at_ms:015d}"}
         if not await self._documents.replace(REPORTS.name, document):
             await self._documents.insert(REPORTS.name, document)
-        if not report.balances:
+        if unknown := await self._halting.unaccepted(list(report.findings)):
             await self._book.halt(
-                f"The payment gateway does not balance: {report.findings[0]}",
-                {"findings": list(report.findings[:20]), "block": report.block},
+                f"The payment gateway does not balance: {unknown[0]}",
+                {"findings": unknown[:20], "block": report.block},
             )
         return report
 
@@ -111,7 +116,7 @@ class GatewayReconciliation:
             findings.append(error.detail)
         deposits = [deposit.address for deposit in await self._pool.deposits()]
         held: dict[Address, int] = {}
-        for address in (self._hot, *deposits):
+        for address in (self._treasury, *deposits):
             held[address], expected = await self._compare(address)
             if held[address] != expected:
                 findings.append(f"{address} holds {held[address]} units and the books say {expected}")
@@ -128,7 +133,7 @@ class GatewayReconciliation:
             swept=sums["sweep"],
             paid_out=sums["outgoing"],
             held_deposits=sum(held[address] for address in deposits),
-            held_hot=held[self._hot],
+            held_treasury=held[self._treasury],
             findings=tuple(findings),
         )
 

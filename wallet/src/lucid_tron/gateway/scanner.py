@@ -38,15 +38,21 @@ class CursorMoved(DomainError):
 
 
 class Scanner:
-    """Counts what solid blocks bring. `hot` is the wallet that deposits are swept to."""
+    """Counts what solid blocks bring. `treasury` is the wallet that deposits are swept to."""
 
     def __init__(
-        self, documents: Documents, blocks: Blocks, pool: AddressPool, hot: Address, book: Book, clock: Clock
+        self,
+        documents: Documents,
+        blocks: Blocks,
+        pool: AddressPool,
+        treasury: Address,
+        book: Book,
+        clock: Clock,
     ) -> None:
         self._documents = documents
         self._blocks = blocks
         self._pool = pool
-        self._hot = hot
+        self._treasury = treasury
         self._book = book
         self._clock = clock
         self._one = asyncio.Lock()
@@ -91,7 +97,7 @@ class Scanner:
         while cursor["number"] < head:
             first, last = cursor["number"] + 1, min(cursor["number"] + _BATCH, head)
             # After the head was read: an address made later cannot have been paid in these blocks.
-            watched = self._pool.watched | {self._hot.evm.hex()}
+            watched = self._pool.watched | {self._treasury.evm.hex()}
             header, moved = await asyncio.gather(
                 self._blocks.solid_header(last), self._read(first, last, watched)
             )
@@ -144,7 +150,7 @@ class Scanner:
         kind: Kind = "outgoing"
         if deposit is not None:
             kind = "credit"
-        elif moved.recipient == self._hot:
+        elif moved.recipient == self._treasury:
             kind = "sweep" if from_us else "funding"
             facts = {"txid": moved.txid, "log": moved.log, "amount": moved.amount, "kind": kind}
             await ledger.append(inside, "funded", None, facts, self._clock.now_ms())

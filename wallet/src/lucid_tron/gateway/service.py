@@ -11,15 +11,18 @@ import httpx
 from lucid_kit import fault
 from lucid_kit.clock import Clock
 from lucid_kit.documents import Documents
+from lucid_kit.http import Client
 from lucid_kit.ids import new_id
 from lucid_tron.client.client import TronClient
-from lucid_tron.gateway.addresses import ADDRESSES, AddressPool
+from lucid_tron.gateway.addresses import ADDRESSES, WANTED, AddressPool, DepositSigner
 from lucid_tron.gateway.blocks import Blocks
 from lucid_tron.gateway.detection import SIGHTINGS, Detection
 from lucid_tron.gateway.errors import PaymentConflict, PaymentNotFound
 from lucid_tron.gateway.events import EVENTS
+from lucid_tron.gateway.halting import ACCEPTED, Halting
 from lucid_tron.gateway.models import PAYMENTS, Payment, check_request
 from lucid_tron.gateway.movements import MOVEMENTS, net
+from lucid_tron.gateway.moving import move_addresses
 from lucid_tron.gateway.reconciliation import REPORTS, GatewayReconciliation
 from lucid_tron.gateway.refunds import Refunds
 from lucid_tron.gateway.scanner import CURSOR, Scanner
@@ -31,8 +34,7 @@ from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.sending.atomic import atomically
 from lucid_tron.sending.orders import OPEN, OrderBook
 from lucid_tron.usdt.manager import UsdtManager
-from lucid_tron.wallets.models import Wallet
-from lucid_tron.wallets.service import Wallets
+from lucid_tron.wallets.models import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,13 @@ class Gateway:
     collections = (
         PAYMENTS,
         ADDRESSES,
+        WANTED,
         MOVEMENTS,
         SIGHTINGS,
         CURSOR,
         EVENTS,
         REPORTS,
+        ACCEPTED,
         *Book.collections,
         *OrderBook.collections,
     )
@@ -68,23 +72,27 @@ class Gateway:
     def __init__(
         self,
         documents: Documents,
-        wallets: Wallets,
-        hot: Wallet,
+        wallets: DepositSigner,
+        treasury: Account,
         client: TronClient,
         usdt: UsdtManager,
         policy: GatewayPolicy,
         secret: bytes,
         http: httpx.AsyncClient,
         clock: Clock,
+        payouts: Client | None = None,
     ) -> None:
         self._documents = documents
+        self._wallets = wallets
+        self._treasury = treasury
         self._policy = policy
         self._clock = clock
         self.book = Book(documents, clock)
         self.orders = OrderBook(documents, clock)
-        self.pool = AddressPool(documents, wallets, hot, usdt.token)
+        self.halting = Halting(documents, self.book, payouts)
+        self.pool = AddressPool(documents, wallets, treasury)
         blocks = Blocks(client, usdt.token)
-        self.scanner = Scanner(documents, blocks, self.pool, hot.address, self.book, clock)
+        self.scanner = Scanner(documents, blocks, self.pool, treasury.address, self.book, clock)
         self.detection = Detection(documents, blocks, self.pool, self.scanner, clock, memory=policy.memory)
         self.sweeps = Sweeps(
             documents,
@@ -93,20 +101,29 @@ class Gateway:
             wallets,
             client,
             usdt,
-            hot,
+            treasury,
             self.book,
             least=policy.sweep_least,
         )
-        processor = PayoutProcessor(self.book, wallets, hot.id, hot.address, usdt, client, policy.payouts)
+        processor = PayoutProcessor(
+            self.book, wallets, treasury.id, treasury.address, usdt, client, policy.payouts
+        )
         self.refunds = Refunds(documents, processor, clock)
         self.webhooks = Webhooks(documents, secret, clock, http)
         self.reconciliation = GatewayReconciliation(
-            documents, blocks, self.scanner, self.pool, hot.address, usdt, self.book, clock
+            documents, blocks, self.scanner, self.pool, treasury.address, usdt, self.book, self.halting, clock
         )
 
     async def prepare(self) -> None:
-        """Make the collections, read the addresses, set the cursor before the first payment can come."""
+        """Make the collections, read the addresses, set the cursor before the first payment can come.
+
+        Raises
+        ------
+        OtherWallet
+            If addresses were given out that are not the treasury's.
+        """
         await self._documents.ensure(*self.collections)
+        await move_addresses(self._documents, self._wallets, self._treasury)
         await self.pool.load()
         await self.scanner.cursor()
 

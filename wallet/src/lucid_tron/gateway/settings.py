@@ -5,16 +5,26 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from lucid_tron.plane import PlaneSettings
+from lucid_tron.own_wallet import OwnWalletSettings
 
 
-class GatewaySettings(PlaneSettings):
-    """The payment gateway's settings, besides those every service of the plane has."""
+class GatewaySettings(OwnWalletSettings):
+    """The payment gateway's settings, besides those of every service that sends from a wallet of its own.
+
+    Its wallet is the treasury: deposits are swept to it, refunds leave from it.
+    """
 
     model_config = SettingsConfigDict(
         frozen=True, extra="forbid", env_prefix="LUCID_TRON_GATEWAY_", hide_input_in_errors=True
     )
 
+    payouts_url: str = Field(
+        default="",
+        description="Base URL of the payout service, which books that do not balance stop; or none.",
+    )
+    halt_token_file: Path | None = Field(
+        default=None, description="File with a token for nothing but that: scope tron:halt."
+    )
     webhook_secret_file: Path = Field(
         description="File with whsec_ and base64: signs webhooks. Made when there is none."
     )

@@ -1,4 +1,4 @@
-"""Sweeps: what deposit addresses hold moves to the hot wallet, with TRX for the fee sent there first.
+"""Sweeps: what deposit addresses hold moves to the treasury, with TRX for the fee sent there first.
 
 Each step is an order: named by its address and number, stored before it is sent, made once. A sweep that
 lacks TRX waits for a funding order of exactly what the chain says is missing.
@@ -19,11 +19,10 @@ from lucid_tron.gateway.movements import MOVEMENTS, net
 from lucid_tron.payouts.book import Book
 from lucid_tron.sending.orders import OPEN, Order, OrderBook
 from lucid_tron.sending.trade import Orders, OrderTrade, lifetime_ms
-from lucid_tron.sending.transmitter import Arrival
+from lucid_tron.sending.transmitter import Arrival, Signer
 from lucid_tron.usdt.errors import InsufficientFunds
 from lucid_tron.usdt.manager import UsdtManager
-from lucid_tron.wallets.models import Wallet
-from lucid_tron.wallets.service import Wallets
+from lucid_tron.wallets.models import Account
 
 _MOST_FAILURES = 3
 _MOST_FUNDINGS = 3
@@ -31,14 +30,14 @@ _ACTIVATION_SUN = 1_100_000  # what a transfer to a new account costs its sender
 
 
 class SweepTrade(OrderTrade):
-    """Orders of two kinds: `fund` sends sun to a deposit address, `sweep` its units to the hot wallet."""
+    """Orders of two kinds: `fund` sends sun to a deposit address, `sweep` its units to the treasury."""
 
     def __init__(
-        self, book: OrderBook, client: TronClient, usdt: UsdtManager, hot: Wallet, payouts: Book
+        self, book: OrderBook, client: TronClient, usdt: UsdtManager, treasury: Account, payouts: Book
     ) -> None:
         super().__init__(book, client)
         self._usdt = usdt
-        self._hot = hot
+        self._treasury = treasury
         self._payouts = payouts
 
     async def require_running(self) -> None:
@@ -51,24 +50,22 @@ class SweepTrade(OrderTrade):
         amount = order.terms["amount"]
         if order.kind == "sweep":
             prepared = await self._usdt.prepare_transfer(
-                deposit, self._hot.address, amount, lifetime_ms=lifetime_ms(order)
+                deposit, self._treasury.address, amount, lifetime_ms=lifetime_ms(order)
             )
             return prepared.raw
-        held = await self._client.balance_agreed(self._hot.address)
+        held = await self._client.balance_agreed(self._treasury.address)
         missing = amount + _ACTIVATION_SUN - held
         if missing > 0:
-            raise InsufficientFunds(
-                f"The hot wallet lacks {missing} sun to fund a sweep", missing_sun=missing
-            )
-        contract = TransferContract(self._hot.address, deposit, amount)
+            raise InsufficientFunds(f"The treasury lacks {missing} sun to fund a sweep", missing_sun=missing)
+        contract = TransferContract(self._treasury.address, deposit, amount)
         return await self._client.prepare(contract, lifetime_ms=lifetime_ms(order))
 
     async def arrival(self, order: Order, /, txid: bytes) -> Arrival | None:
-        """A sweep arrived when the hot wallet got its units."""
+        """A sweep arrived when the treasury got its units."""
         if order.kind != "sweep":
             return await super().arrival(order, txid)
         deposit, amount = Address.parse(order.subject), order.terms["amount"]
-        transfer = await self._usdt.paid(txid, deposit, self._hot.address, amount)
+        transfer = await self._usdt.paid(txid, deposit, self._treasury.address, amount)
         if transfer is None:
             return None
         facts = {"block": transfer.block_number, "arrived": transfer.amount}
@@ -83,10 +80,10 @@ class Sweeps:
         documents: Documents,
         orders: OrderBook,
         pool: AddressPool,
-        wallets: Wallets,
+        wallets: Signer,
         client: TronClient,
         usdt: UsdtManager,
-        hot: Wallet,
+        treasury: Account,
         payouts: Book,
         *,
         least: int,
@@ -94,10 +91,10 @@ class Sweeps:
         self._documents = documents
         self._book = orders
         self._pool = pool
-        self._hot = hot
+        self._treasury = treasury
         self._payouts = payouts
         self._least = least
-        self._orders = Orders(orders, SweepTrade(orders, client, usdt, hot, payouts), wallets, client)
+        self._orders = Orders(orders, SweepTrade(orders, client, usdt, treasury, payouts), wallets, client)
 
     async def run_once(self) -> dict[str, str]:
         """Order what is to be swept and take every open order a step further; id → state, or why it waits.
@@ -161,6 +158,6 @@ class Sweeps:
             await self._book.explain(sweep, f"Funded {len(funds)} times and {sun} sun are still missing")
             return
         id_ = f"{prefix}{len(funds)}"
-        await self._book.add(Order(id_, "fund", sweep.subject, self._hot.id, {"amount": sun}, "gateway"))
+        await self._book.add(Order(id_, "fund", sweep.subject, self._treasury.id, {"amount": sun}, "gateway"))
         fault.point("funding-ordered")
         # Ends here: the order is open; the next run takes it on.

@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from lucid_kit.errors import Forbidden
 from lucid_kit.http import needs
 from lucid_kit.tokens import Principal
 from lucid_tron.payouts.desk import PayoutDesk, Wanted
@@ -134,6 +135,15 @@ Approver = Annotated[Principal, needs("tron:approve")]
 Admin = Annotated[Principal, needs("tron:admin")]
 
 
+def _halter(who: Annotated[Principal, needs()]) -> Principal:
+    if not (who.may("tron:halt") or who.may("tron:approve")):
+        raise Forbidden("The token grants neither tron:halt nor tron:approve", missing=["tron:halt"])
+    return who
+
+
+Halter = Annotated[Principal, Depends(_halter)]
+
+
 def _out(payout: Payout) -> PayoutOut:
     return PayoutOut(
         payout_id=payout.id,
@@ -237,8 +247,8 @@ async def cancel(body: ById, who: Approver, desk: Desk) -> PayoutOut:
 
 
 @routes.post("/halt")
-async def halt(body: Why, who: Approver, desk: Desk) -> dict[str, str]:
-    """Stop all payouts until somebody resumes them."""
+async def halt(body: Why, who: Halter, desk: Desk) -> dict[str, str]:
+    """Stop all payouts until somebody resumes them: with `tron:approve`, or `tron:halt` for this alone."""
     await desk.book.halt(body.why, {"by": who.subject})
     return {"state": "halted"}
 

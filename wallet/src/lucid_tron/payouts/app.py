@@ -15,6 +15,7 @@ from lucid_tron.payouts import api
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.desk import PayoutDesk
 from lucid_tron.payouts.errors import BooksNotNewest
+from lucid_tron.payouts.gate import Gate, open_gate
 from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import PayoutPolicy
 from lucid_tron.payouts.processor import PayoutProcessor
@@ -30,8 +31,14 @@ def build(settings: PayoutsSettings) -> FastAPI:
     client, usdt = connect(settings)
     trusted, authorities, policy = chains(settings), rate_authorities(settings), policy_of(settings)
 
+    gates: list[Gate] = []
+
     async def nodes() -> None:
         await client.solid_head_agreed()
+
+    async def gateway_asked() -> None:
+        for gate in gates:
+            await gate.require_open()
 
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -43,6 +50,7 @@ def build(settings: PayoutsSettings) -> FastAPI:
             stack.push_async_callback(wallets.close)
             await documents.ensure(*Book.collections)
             book = Book(documents, clock)
+            gates.append(gate := await stack.enter_async_context(open_gate(settings, book)))
             guard = stack.enter_context(Guard(settings.head)) if settings.head else None
             hot = await wallets.get(settings.wallet)
             processor = PayoutProcessor(book, wallets, hot.id, hot.address, usdt, client, policy, guard=guard)
@@ -66,7 +74,7 @@ def build(settings: PayoutsSettings) -> FastAPI:
                     await guard.check(book)
             app.state.desk = desk
             works: dict[str, Callable[[], Awaitable[object]]] = {
-                "payouts": processor.run_once,
+                "payouts": gate.before(processor.run_once),
                 "reconciliation": desk.reconcile_if_due,
             }
             await stack.enter_async_context(running(works, desk, settings.tick_s))
@@ -77,7 +85,7 @@ def build(settings: PayoutsSettings) -> FastAPI:
         version=VERSION,
         routers=[api.routes],
         verifier=verifier(settings),
-        ready={"nodes": nodes},
+        ready={"nodes": nodes, "gateway": gateway_asked},
         lifespan=life,
     )
 

@@ -18,6 +18,9 @@ class PayoutsSettings(NetworkSettings):
     wallets_url: str = Field(description="Base URL of the wallets service, which signs.")
     token_file: Path = Field(description="File with the token that this service shows to it.")
     wallet: str = Field(description="Id of the hot wallet, as the wallets service knows it.")
+    gateway_url: str = Field(
+        default="", description="Base URL of the payment gateway, asked before anything is paid; or none."
+    )
     head: Path | None = Field(
         default=None,
         description="Directory of the ledger's head, in no backup of the database; older books send nothing.",

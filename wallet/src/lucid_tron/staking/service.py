@@ -22,6 +22,7 @@ from lucid_tron.staking.models import QUEUE_LIMIT, StakeStatus
 from lucid_tron.staking.operations import check, contract_of
 from lucid_tron.staking.plan import EnergyPlan, Need, Yield, plan
 from lucid_tron.usdt.fees import bandwidth_of
+from lucid_tron.wallets.remote import RemoteWallets
 from lucid_tron.wallets.service import Wallets
 
 _SENDING: tuple[OrderState, ...] = ("signed", "broadcast", "solid")
@@ -80,7 +81,9 @@ class StakingTrade(OrderTrade):
 class Staking:
     """What one can do with a stake. Amounts in sun."""
 
-    def __init__(self, book: OrderBook, wallets: Wallets, client: TronClient, token: Address) -> None:
+    def __init__(
+        self, book: OrderBook, wallets: RemoteWallets | Wallets, client: TronClient, token: Address
+    ) -> None:
         self.book = book
         self._wallets = wallets
         self._client = client

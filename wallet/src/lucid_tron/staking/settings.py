@@ -2,11 +2,11 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from lucid_tron.plane import PlaneSettings
+from lucid_tron.own_wallet import OwnWalletSettings
 
 
-class StakingSettings(PlaneSettings):
-    """The staking service's settings: those every service of the plane has."""
+class StakingSettings(OwnWalletSettings):
+    """The staking service's settings: those of every service that sends from a wallet of its own."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="forbid", env_prefix="LUCID_TRON_STAKING_", hide_input_in_errors=True

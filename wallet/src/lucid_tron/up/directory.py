@@ -24,7 +24,10 @@ HOST = "127.0.0.1"
 SCOPES: dict[str, tuple[str, ...]] = {
     "operator": ("tron:admin", "tron:approve", "tron:read", "tron:write"),
     "client": ("tron:read", "tron:sign"),
+    "gateway": ("tron:read", "tron:sign-own"),
+    "gateway-halt": ("tron:halt",),
     "payouts": ("tron:read", "tron:sign"),
+    "staking": ("tron:read", "tron:sign-own"),
     "usdt": ("tron:read", "tron:sign"),
     "wallets": ("tron:read", "tron:write"),
 }

@@ -41,9 +41,9 @@ def service(
     settings: UpSettings,
     network: Network,
     ports: Mapping[str, int],
-    hot: str = "",
+    wallet: str = "",
 ) -> Process:
-    """One of the six. `hot` is the id of the wallet that payouts are paid from."""
+    """One of the six. `wallet` is the id of the one it sends from, if it has one of its own."""
     given: dict[str, str] = {
         "DATA": str(directory.service(name)),
         "JWKS": str(directory.jwks),
@@ -55,18 +55,21 @@ def service(
         given |= {"NETWORK": network.name, "NODES": json.dumps(network.nodes), "QUORUM": str(network.quorum)}
         given |= {"USDT": network.usdt} if network.usdt else {}
         given |= {"API_KEY_FILE": str(settings.api_key_file)} if settings.api_key_file else {}
-    if name in ("wallets", "client", "usdt", "payouts"):
-        given["TOKEN_FILE"] = str(directory.token(name))
-    if name in ("client", "usdt", "payouts"):
+    given["TOKEN_FILE"] = str(directory.token(name))
+    if name != "wallets":
         given["WALLETS_URL"] = url(ports, "wallets")
+    if wallet:
+        given["WALLET"] = wallet
     if name == "wallets":
         given |= {"CLIENT_URL": url(ports, "client"), "USDT_URL": url(ports, "usdt")}
     if name == "payouts":
-        given |= {"WALLET": hot, "HEAD": str(directory.head)}
+        given |= {"HEAD": str(directory.head), "GATEWAY_URL": url(ports, "gateway")}
     if name == "gateway":
         given["WEBHOOK_SECRET_FILE"] = str(directory.service(name) / "webhook.secret")
-    if name in ("staking", "gateway") and network.name == "devnet":
-        given["PHRASE_FILE"] = str(directory.service(name) / "phrase")
+        given |= {
+            "PAYOUTS_URL": url(ports, "payouts"),
+            "HALT_TOKEN_FILE": str(directory.token("gateway-halt")),
+        }
     prefix = f"LUCID_TRON_{name.upper()}_"
     environment = {
         **_environment(),

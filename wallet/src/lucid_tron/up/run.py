@@ -13,21 +13,24 @@ import httpx
 
 from lucid_kit.clock import Clock, SystemClock
 from lucid_kit.errors import DomainError
-from lucid_kit.files import DirectoryLock, make_dirs, write_atomic
+from lucid_kit.files import DirectoryLock, make_dirs
 from lucid_kit.http import Client
 from lucid_kit.supervisor import Supervisor
 from lucid_tron.client.profiles import PROFILES
-from lucid_tron.keys import mnemonic
 from lucid_tron.up.directory import SERVICES, TOKEN_LIFE_S, Directory
 from lucid_tron.up.processes import Network, devnet, service, url, urls
 from lucid_tron.up.settings import UpSettings
 from lucid_tron.wallets.remote import token_from
 
 _TRX = 1_000_000
+# Caps on a devnet. What the treasury needs to sweep goes to its own deposit addresses alone.
+_PAYOUTS = {"per_payment": 10**12, "per_day": 10**14}
+_REFUNDS = {"per_payment": 10**9, "per_day": 10**10}
+_FUNDING = {"per_payment": 100 * _TRX, "per_day": 5_000 * _TRX, "family": True}
 
 
 class NoHotWallet(DomainError):
-    """There is no wallet to pay from."""
+    """There is no wallet that a service could send from."""
 
     code = "LUCID_ERR_4852"
     advice = "Make it in the key ceremony (docs/tron-go-live.md), then start again."
@@ -87,13 +90,11 @@ class Up:
     async def _start(self, supervisor: Supervisor) -> dict[str, Any]:
         settings, directory, ports = self._settings, self._directory, self._directory.ports()
         network, own = await self._network(supervisor, ports["devnet"])
-        if network.name == "devnet":
-            self._make_phrases()
         hot = ""
         for name in SERVICES:
-            if name == "payouts":
-                hot = await self._hot_wallet(url(ports, "wallets"), network, own)
-            await supervisor.start(service(name, directory, settings, network, ports, hot))
+            wallet = await self._wallet(name, url(ports, "wallets"), network, own)
+            hot = wallet if name == "payouts" else hot
+            await supervisor.start(service(name, directory, settings, network, ports, wallet))
         if own is not None:
             await self._fund(url(ports, "wallets"), url(ports, "payouts"), hot, own)
         return {
@@ -118,33 +119,35 @@ class Up:
         token = settings.usdt or (str(profile.usdt) if profile.usdt else "")
         return Network(settings.network, settings.nodes or profile.nodes, token, settings.quorum), None
 
-    def _make_phrases(self) -> None:
-        """Backup phrases of the services that hold worthless money of their own."""
-        for name in ("staking", "gateway"):
-            file = self._directory.service(name) / "phrase"
-            if not file.exists():
-                write_atomic(file, mnemonic.generate(24).encode() + b"\n", 0o600)
-
     def _ask(self, base: str) -> Client:
         return Client(base, token=token_from(self._directory.token("operator")), timeout_s=30)
 
-    async def _hot_wallet(self, wallets: str, network: Network, own: dict[str, Any] | None) -> str:
-        """The id of the wallet that payouts are paid from; on our own devnet it is made.
+    async def _wallet(self, name: str, wallets: str, network: Network, own: dict[str, Any] | None) -> str:
+        """The id of the wallet a service sends from, "" if it has none; on our own devnet it is made.
 
         Raises
         ------
         NoHotWallet
             If there is none on a network of others.
         """
+        wanted = {
+            "payouts": {"name": self._settings.hot_wallet, "caps": {network.usdt: _PAYOUTS}},
+            "staking": {"name": "stake", "caps": {}, "signers": ["staking"]},
+            "gateway": {
+                "name": "treasury",
+                "caps": {network.usdt: _REFUNDS, "TRX": _FUNDING},
+                "signers": ["gateway"],
+            },
+        }.get(name)
+        if wanted is None:
+            return ""
         async with self._ask(wallets) as client:
             for each in (await client.get("/wallets")).json()["wallets"]:
-                if each["name"] == self._settings.hot_wallet:
+                if each["name"] == wanted["name"]:
                     return str(each["id"])
             if own is None:
-                raise NoHotWallet(f"There is no wallet named {self._settings.hot_wallet!r}")
-            most = {"per_payment": 10**12, "per_day": 10**14}
-            body = {"name": self._settings.hot_wallet, "kind": "new", "caps": {network.usdt: most}}
-            return str((await client.post("/wallets", json=body)).json()["id"])
+                raise NoHotWallet(f"There is no wallet named {wanted['name']!r}, which {name} sends from")
+            return str((await client.post("/wallets", json={"kind": "new", **wanted})).json()["id"])
 
     async def _solidify(self, node: str) -> None:
         """Seal so many blocks that what is in the newest now is solid."""

@@ -69,6 +69,14 @@ class Wallet:
         return cls(**fields)
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A wallet as those see it who have it sign: what it is asked by, and its address."""
+
+    id: str
+    address: Address
+
+
 class BackupPhrase:
     """A phrase that can be looked at once. It does not show itself in logs or errors."""
 
