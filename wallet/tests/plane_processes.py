@@ -131,8 +131,16 @@ class Processes:
         return answer.raise_for_status().json()
 
     def usdt_of(self, address: Address) -> int:
-        found = httpx.get(f"{self.devnet['url']}/admin/state", timeout=60)
-        return int(found.json()["usdt"][str(address)])
+        """Units an address holds in the newest block."""
+        ask = {
+            "owner_address": str(address),
+            "contract_address": self.devnet["usdt"],
+            "function_selector": "balanceOf(address)",
+            "parameter": (bytes(12) + address.evm).hex(),
+            "visible": True,
+        }
+        answer = httpx.post(f"{self.devnet['url']}/wallet/triggerconstantcontract", json=ask, timeout=60)
+        return int(answer.raise_for_status().json()["constant_result"][0], 16)
 
     def until(self, client: httpx.Client, path: str, field: str, value: Any) -> dict[str, Any]:
         """What is answered, once it says that; a block is sealed each time it does not."""

@@ -254,8 +254,9 @@ async def halt(body: Why, who: Halter, desk: Desk) -> dict[str, str]:
 
 
 @routes.post("/resume")
-async def resume(body: Why, who: Admin, desk: Desk) -> dict[str, str]:
-    """Let payouts go on after the difference was found."""
+async def resume(request: Request, body: Why, who: Admin, desk: Desk) -> dict[str, str]:
+    """Let payouts go on after the difference was found; not while the gateway's books are halted."""
+    request.app.state.gate.shut()
     await desk.book.resume(who.subject, body.why)
     return {"state": "running"}
 

@@ -72,7 +72,7 @@ def build(settings: PayoutsSettings) -> FastAPI:
             if guard is not None:
                 with contextlib.suppress(BooksNotNewest):  # then payouts are stopped, and people can ask why
                     await guard.check(book)
-            app.state.desk = desk
+            app.state.desk, app.state.gate = desk, gate
             works: dict[str, Callable[[], Awaitable[object]]] = {
                 "payouts": gate.before(processor.run_once),
                 "reconciliation": desk.reconcile_if_due,

@@ -1,4 +1,4 @@
-"""Nothing is paid after a start before the payment gateway was asked whether its books balance.
+"""Nothing is paid after a start, or a resumption, before the gateway was asked whether its books balance.
 
 While both run, the gateway stops payouts by itself. A halt that fell while this service was down is owed by
 the gateway; whoever pays before asking might pay against it. A gateway that does not answer is waited for.
@@ -27,12 +27,16 @@ class GatewayNotAsked(Unavailable):
 
 
 class Gate:
-    """Opens once for each start. `gateway` is None where there is none: then it is open."""
+    """Opens when the gateway has answered. `gateway` is None where there is none: then it is open."""
 
     def __init__(self, gateway: Client | None, book: Book) -> None:
         self._gateway = gateway
         self._book = book
         self._open = gateway is None
+
+    def shut(self) -> None:
+        """Ask again before the next payment."""
+        self._open = self._gateway is None
 
     async def require_open(self) -> None:
         """A readiness check.
