@@ -8,6 +8,7 @@ from devnet_chain import CAROL
 from plane_chain import Network, a_treasury, open_store, wallets_in
 
 from lucid_kit.clock import ManualClock
+from lucid_kit.documents import open_documents
 from lucid_tron.codec.address import Address
 from lucid_tron.devnet.accounts import SUN
 from lucid_tron.gateway.models import Payment
@@ -56,9 +57,10 @@ class Room:
         self.chain = self.network.chain
         self.clock = ManualClock(now_ms=self.chain.now)
         self.merchant = Merchant(self.clock)
-        self.documents = await open_store(directory)
-        wallets = wallets_in(self.documents, directory)
-        self.signing, self.treasury = await a_treasury(self.documents, wallets, self.chain.usdt)
+        self.documents = await open_documents(f"sqlite:///{directory}/books.db")
+        self.store = await open_store(directory)
+        wallets = wallets_in(self.store, directory)
+        self.signing, self.treasury = await a_treasury(self.store, wallets, self.chain.usdt)
         if network is None:
             self.chain.give(self.treasury.address, trx=10_000 * SUN)
             self.chain.give(CAROL.address, trx=1_000 * SUN, usdt=10_000 * UNIT)
@@ -80,6 +82,7 @@ class Room:
 
     async def close(self) -> None:
         await self.documents.close()
+        await self.store.close()
 
     async def again(self) -> "Room":
         await self.close()

@@ -276,6 +276,9 @@ async def test_tokens_grant_each_service_no_more_than_it_needs(tmp_path: Path) -
         assert who.subject == subject
         assert not who.may("*")
         assert who.may("tron:sign") == (subject in ("client", "usdt", "payouts"))
+        assert who.may("tron:sign-own") == (subject in ("gateway", "staking"))
+        assert who.may("tron:halt") == (subject == "gateway-halt")
+    assert SCOPES["gateway-halt"] == ("tron:halt",)
     strangers = tokens.JwksVerifier(directory.jwks, issuer="lucid", audience="lucid")
     with pytest.raises(Exception, match="another issuer"):
         await strangers.verify(directory.token("operator").read_text().strip())

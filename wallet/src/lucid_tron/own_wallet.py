@@ -109,7 +109,7 @@ async def require_same(documents: Documents, wallet: Account) -> None:
     OtherWallet
         Naming both.
     """
-    await documents.ensure(BOOKS_OF)
+    await documents.ensure(BOOKS_OF, ORDERS)
     # Of a service that had keys: its deposit addresses have a parent, its wallet has none.
     known = await documents.find(BOOKS_OF.name, {"parent": None})
     for each in known:
@@ -122,6 +122,8 @@ async def require_same(documents: Documents, wallet: Account) -> None:
 
 async def hand_over(documents: Documents, old: str, new: str) -> None:
     """Have all orders of a wallet that was known here under another id signed by the wallets service."""
+    if old in ("own", new):
+        return
     for order in await documents.find(ORDERS.name, {"wallet": old}):
         await documents.update(ORDERS.name, order["id"], {"wallet": new})
 

@@ -22,7 +22,7 @@ from lucid_tron.gateway.events import EVENTS
 from lucid_tron.gateway.halting import ACCEPTED, Halting
 from lucid_tron.gateway.models import PAYMENTS, Payment, check_request
 from lucid_tron.gateway.movements import MOVEMENTS, net
-from lucid_tron.gateway.moving import move_addresses
+from lucid_tron.gateway.moving import announce_addresses
 from lucid_tron.gateway.reconciliation import REPORTS, GatewayReconciliation
 from lucid_tron.gateway.refunds import Refunds
 from lucid_tron.gateway.scanner import CURSOR, Scanner
@@ -123,7 +123,7 @@ class Gateway:
             If addresses were given out that are not the treasury's.
         """
         await self._documents.ensure(*self.collections)
-        await move_addresses(self._documents, self._wallets, self._treasury)
+        await announce_addresses(self._documents, self._wallets, self._treasury)
         await self.pool.load()
         await self.scanner.cursor()
 
