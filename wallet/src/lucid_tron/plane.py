@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
@@ -28,7 +29,7 @@ from lucid_tron.usdt.manager import UsdtManager
 from lucid_tron.wallets.hardening import protect_process
 from lucid_tron.wallets.remote import RemoteWallets
 
-VERSION = "0.1.0"
+VERSION = version("lucid-tron")
 
 
 class PlaneUnusable(SystemFault):
@@ -44,6 +45,9 @@ class ServiceSettings(Settings):
     data: Path = Field(description="Directory of this service alone.")
     documents_url: str = Field(
         default="", description="mongodb://USER@… of this service's own user; empty: a database in data."
+    )
+    documents_url_file: Path | None = Field(
+        default=None, description="File, mode 0600, with that address, for it has a password in it."
     )
     jwks: str = Field(description="File or URL of the keys that tokens are checked with.")
     issuer: str = Field(default="lucid", description="Who must have issued a token.")
@@ -97,16 +101,33 @@ async def open_store(settings: ServiceSettings, name: str) -> AsyncIterator[Docu
     ------
     AlreadyRunning
         If another process uses the directory.
+    PlaneUnusable
+        If others can read the file with the database's address.
     """
     protect_process()
     make_dirs(settings.data)
     with DirectoryLock(settings.data, f"the {name} service"):
         own = f"sqlite://{(settings.data / f'{name}.db').absolute()}"
-        documents = await open_documents(settings.documents_url or own)
+        file = settings.documents_url_file
+        named = secret_in(file, "documents_url_file") if file else settings.documents_url
+        documents = await open_documents(named or own)
         try:
             yield documents
         finally:
             await documents.close()
+
+
+def secret_in(file: Path, setting: str) -> str:
+    """The text of a file that only its owner can read.
+
+    Raises
+    ------
+    PlaneUnusable
+        If others can read it.
+    """
+    if file.stat().st_mode & 0o077:
+        raise PlaneUnusable(f"{setting}: others can read {file}; run chmod 600")
+    return file.read_text("utf-8").strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from lucid_tron.gateway.settings import GatewaySettings
 from lucid_tron.gateway.signature import secret_from
 from lucid_tron.own_wallet import Plane, forget_old_keys, nodes_answer, open_plane
 from lucid_tron.payouts.models import PayoutPolicy
-from lucid_tron.plane import VERSION, PlaneUnusable, running, verifier
+from lucid_tron.plane import VERSION, PlaneUnusable, running, secret_in, verifier
 from lucid_tron.wallets.remote import token_from
 
 
@@ -124,9 +124,7 @@ def webhook_secret(path: Path) -> bytes:
         make_dirs(path.parent)
         text = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         write_atomic(path, text.encode() + b"\n", 0o600)
-    if path.stat().st_mode & 0o077:
-        raise PlaneUnusable(f"webhook_secret_file: others can read {path}; run chmod 600")
     try:
-        return secret_from(path.read_text("ascii"))
+        return secret_from(secret_in(path, "webhook_secret_file"))
     except ValueError as error:
         raise PlaneUnusable(f"webhook_secret_file: {error}") from error

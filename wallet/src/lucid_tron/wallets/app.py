@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from lucid_kit.clock import SystemClock
 from lucid_kit.custody import KeyCustody, KeyFile
 from lucid_kit.http import Client, create_app
-from lucid_tron.plane import VERSION, PlaneUnusable, open_store, verifier
+from lucid_tron.plane import VERSION, PlaneUnusable, open_store, secret_in, verifier
 from lucid_tron.wallets import api
 from lucid_tron.wallets.deposits import Deposits
 from lucid_tron.wallets.keystore import Keystore
@@ -60,9 +60,7 @@ def custody(settings: WalletsSettings) -> KeyCustody:
         raise PlaneUnusable(
             f"passphrase_file: secrets here are wrapped by {key_file}; move the wallets first"
         )
-    if settings.passphrase_file.stat().st_mode & 0o077:
-        raise PlaneUnusable(f"passphrase_file: others can read {settings.passphrase_file}; run chmod 600")
-    passphrase = settings.passphrase_file.read_text("utf-8").strip()
+    passphrase = secret_in(settings.passphrase_file, "passphrase_file")
     return Keystore.open(keystore, passphrase) if keystore.exists() else Keystore.create(keystore, passphrase)
 
 
