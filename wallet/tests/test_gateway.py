@@ -487,7 +487,7 @@ async def test_books_that_do_not_balance_stop_payouts_and_say_why(
     (movement,) = await room.documents.find(MOVEMENTS.name)
     ids = {"movement": movement["id"], "payment": payment.id}
     await room.documents.update(where, ids.get(which, which), change)
-    report = await room.gateway.reconciliation.enforce()
+    report = await room.gateway.reconciliation.enforce(full=True)
     assert why in report.findings[0]
     with pytest.raises(PayoutsHalted, match=why):
         await room.gateway.book.require_running()
@@ -525,14 +525,57 @@ async def test_nodes_at_odds_over_what_is_solid_decide_nothing(room: Room) -> No
     await room.gateway.book.require_running()
 
 
-async def test_the_books_are_compared_once_a_day(room: Room) -> None:
-    await room.gateway.reconcile_if_due()
-    first = await room.gateway.reconciliation.latest()
-    await room.gateway.reconcile_if_due()
-    assert await room.gateway.reconciliation.latest() == first
+async def test_the_chain_is_asked_about_what_moved_and_once_a_day_about_everything(room: Room) -> None:
+    paid, waiting, quiet = [await room.payment(reference=name) for name in ("paid", "waiting", "quiet")]
+    room.pay(quiet.address, UNIT)
+    room.network.pass_ms(2 * HOUR_MS)
+    await room.solid()
+    await room.gateway.create(UNIT, HOUR_MS, "shop", reference="open")
+    assert await _compared(room) == (5, 5)  # the first: all, with the treasury
+    assert await _compared(room) is None  # none is due
+    room.clock.advance(HOUR_MS)
+    room.pay(paid.address, 10 * UNIT)
+    await room.solid()
+    assert await _compared(room) == (3, 5)  # the treasury, what was paid, and what is open
+    report = await room.gateway.reconciliation.latest() or {}
+    assert (report["held_deposits"], report["findings"], report["full"]) == (11 * UNIT, [], False)
+    assert str(waiting.address) not in str(report)
     room.clock.advance(25 * HOUR_MS)
+    assert await _compared(room) == (5, 5)
+
+
+async def _compared(room: Room) -> tuple[int, int] | None:
+    before = await room.gateway.reconciliation.latest()
     await room.gateway.reconcile_if_due()
-    assert await room.gateway.reconciliation.latest() != first
+    report = await room.gateway.reconciliation.latest()
+    return None if report is None or report == before else (report["compared"], report["addresses"])
+
+
+async def test_after_a_finding_everything_is_compared_until_there_is_none(room: Room) -> None:
+    payment = await room.payment()
+    room.pay(payment.address, 10 * UNIT)
+    await room.solid()
+    await room.gateway.reconciliation.enforce()
+    (movement,) = await room.documents.find(MOVEMENTS.name)
+    await room.documents.update(MOVEMENTS.name, movement["id"], {"amount": 9 * UNIT})
+    assert len((await room.gateway.reconciliation.enforce()).findings) == 1  # in the books themselves
+    room.clock.advance(1)
+    report = await room.gateway.reconciliation.enforce()
+    assert ["holds" in finding for finding in report.findings] == [True, False]
+    room.clock.advance(1)
+    await room.documents.update(MOVEMENTS.name, movement["id"], {"amount": 10 * UNIT})
+    reports = []
+    for _ in range(2):
+        reports.append(await room.gateway.reconciliation.enforce())
+        room.clock.advance(1)
+    assert [(report.balances, report.full) for report in reports] == [(True, True), (True, False)]
+
+
+async def test_many_addresses_are_compared_some_at_a_time(room: Room) -> None:
+    for number in range(45):
+        await room.payment(reference=str(number))
+    report = await room.gateway.reconciliation.enforce()
+    assert (report.compared, report.addresses, report.findings) == (46, 46, ())
 
 
 # --- payments as such ---

@@ -108,6 +108,7 @@ def policy_of(settings: GatewaySettings) -> GatewayPolicy:
         sweep_least=settings.sweep_least,
         reuse_after_ms=settings.reuse_after_s * 1000,
         reconcile_ms=settings.reconcile_s * 1000,
+        full_ms=settings.reconcile_full_s * 1000,
         memory=settings.memory,
     )
 

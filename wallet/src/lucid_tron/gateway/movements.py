@@ -14,7 +14,12 @@ from lucid_tron.codec.address import Address
 from lucid_tron.usdt.transfers import transfers_in
 
 MOVEMENTS = Collection(
-    "movements", Index("recipient", "block"), Index("sender", "block"), Index("kind"), Index("payment")
+    "movements",
+    Index("recipient", "block"),
+    Index("sender", "block"),
+    Index("block"),
+    Index("kind"),
+    Index("payment"),
 )
 Kind = Literal["credit", "sweep", "funding", "outgoing"]
 """

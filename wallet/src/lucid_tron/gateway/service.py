@@ -16,6 +16,7 @@ from lucid_kit.ids import new_id
 from lucid_tron.client.client import TronClient
 from lucid_tron.gateway.addresses import ADDRESSES, WANTED, AddressPool, DepositSigner
 from lucid_tron.gateway.blocks import Blocks
+from lucid_tron.gateway.comparison import Comparison
 from lucid_tron.gateway.detection import SIGHTINGS, Detection
 from lucid_tron.gateway.errors import PaymentConflict, PaymentNotFound
 from lucid_tron.gateway.events import EVENTS
@@ -42,13 +43,15 @@ class GatewayPolicy:
     """Units of USDT and milliseconds; `memory` in blocks.
 
     sweep_least       what an address must hold to be swept: less costs more in fees than it is worth
+    reconcile_ms      between two reconciliations; those of every address are `full_ms` apart
     reuse_after_ms    how long after a payment's end its address stays its own
     """
 
     payouts: PayoutPolicy
     sweep_least: int = 10_000_000
     reuse_after_ms: int = 90 * 86_400_000
-    reconcile_ms: int = 86_400_000
+    reconcile_ms: int = 3_600_000
+    full_ms: int = 86_400_000
     memory: int = 64
 
 
@@ -111,7 +114,15 @@ class Gateway:
         self.refunds = Refunds(documents, processor, clock)
         self.webhooks = Webhooks(documents, secret, clock, http)
         self.reconciliation = GatewayReconciliation(
-            documents, blocks, self.scanner, self.pool, treasury.address, usdt, self.book, self.halting, clock
+            documents,
+            Comparison(documents, blocks, self.scanner, usdt),
+            self.scanner,
+            self.pool,
+            treasury.address,
+            self.book,
+            self.halting,
+            clock,
+            policy.full_ms,
         )
 
     async def prepare(self) -> None:
@@ -202,7 +213,7 @@ class Gateway:
         await self.detection.run_once()
 
     async def reconcile_if_due(self) -> None:
-        """The daily reconciliation; the first one at the start, before anything is paid."""
+        """The reconciliation, hourly and daily; the first one at the start, before anything is paid."""
         latest = await self.reconciliation.latest()
         if latest is None or self._clock.now_ms() - latest["at_ms"] >= self._policy.reconcile_ms:
             await self.reconciliation.enforce()

@@ -37,5 +37,8 @@ class GatewaySettings(OwnWalletSettings):
     reuse_after_s: int = Field(
         default=90 * 86_400, ge=86_400, description="Seconds after a payment's end that its address is kept."
     )
-    reconcile_s: int = Field(default=86_400, ge=60, description="Seconds between reconciliations.")
+    reconcile_s: int = Field(default=3_600, ge=60, description="Seconds between reconciliations.")
+    reconcile_full_s: int = Field(
+        default=86_400, ge=60, description="Seconds between those that ask the chain about every address."
+    )
     memory: int = Field(default=64, ge=1, le=1_000, description="Ids of recent blocks that are kept.")
