@@ -29,7 +29,8 @@ from lucid_tron.gateway.service import Gateway, GatewayPolicy
 from lucid_tron.payouts.models import PayoutPolicy
 from lucid_tron.usdt.manager import UsdtManager
 from lucid_tron.usdt.transfers import TRANSFER_TOPIC
-from lucid_tron.wallets.models import Cap
+from lucid_tron.wallets.deposits import Deposits, Reserved
+from lucid_tron.wallets.models import Account, Cap
 from lucid_tron.wallets.service import Wallets
 
 BLOCKS, TRANSACTIONS, MINIMUM = 400, 300, 50.0
@@ -83,6 +84,16 @@ def header(number: int) -> bytes:
     return json.dumps({"blockID": block_id, "block_header": {"raw_data": raw}}).encode()
 
 
+class Signing(Wallets):
+    """The wallets service, in this process: what is measured signs nothing and needs one address."""
+
+    async def reserve(self, wallet_id: str, reservation: str) -> Reserved:
+        return await Deposits(self._documents, self).reserve(await self.get(wallet_id), reservation)
+
+    async def reserved(self, wallet_id: str, after: int = -1) -> list[Reserved]:
+        return await Deposits(self._documents, self).list(await self.get(wallet_id), after, 1)
+
+
 class Nodes:
     """Both nodes: blocks 1 to BLOCKS from memory, solid up to `head`."""
 
@@ -108,13 +119,15 @@ async def measure(directory: Path) -> tuple[float, float, float]:
     http = httpx.AsyncClient(transport=httpx.MockTransport(nodes))
     client = TronClient.open(Profile("bench", None, NODES, TOKEN, 2, 1e6, 1_000_000), http=http)
     documents = await open_documents(f"sqlite:///{directory}/gateway.db")
-    wallets = Wallets(documents, KeyFile(directory / "kek"), clock)
+    wallets = Signing(documents, KeyFile(directory / "kek"), clock)
     await wallets.prepare()
+    await documents.ensure(*Deposits.collections)
     caps = {str(TOKEN): Cap(1 << 50, 1 << 50)}
-    hot = await wallets.import_phrase("hot", "abandon " * 11 + "about", caps=caps)
+    made = await wallets.import_phrase("treasury", "abandon " * 11 + "about", caps=caps)
+    treasury = Account(made.id, made.address)
     policy = GatewayPolicy(PayoutPolicy(1, 1, 1))
     usdt = UsdtManager(client, TOKEN)
-    gateway = Gateway(documents, wallets, hot, client, usdt, policy, bytes(32), http, clock)
+    gateway = Gateway(documents, wallets, treasury, client, usdt, policy, bytes(32), http, clock)
     await gateway.prepare()
     payment = await gateway.create(1 << 50, 90 * 86_400_000, "bench")
     nodes.blocks = {number: receipts(number, chance, payment.address) for number in range(2, BLOCKS + 2)}
