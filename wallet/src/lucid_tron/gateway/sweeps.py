@@ -1,7 +1,8 @@
-"""Sweeps: what deposit addresses hold moves to the treasury, with TRX for the fee sent there first.
+"""Sweeps: what deposit addresses hold moves to the treasury, with energy lent or TRX sent for the fee first.
 
 Each step is an order: named by its address and number, stored before it is sent, made once. A sweep that
-lacks TRX waits for a funding order of exactly what the chain says is missing.
+lacks TRX waits for a loan of energy if the treasury has staked enough, else for a funding order of exactly
+what the chain says is missing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from lucid_tron.codec.contracts import TransferContract
 from lucid_tron.codec.transaction import RawTransaction
 from lucid_tron.gateway.addresses import AddressPool, Deposit
 from lucid_tron.gateway.errors import SweepGivenUp
+from lucid_tron.gateway.lending import Lending
 from lucid_tron.gateway.movements import MOVEMENTS, net
 from lucid_tron.payouts.book import Book
 from lucid_tron.sending.orders import OPEN, Order, OrderBook
@@ -30,12 +32,19 @@ _ACTIVATION_SUN = 1_100_000  # what a transfer to a new account costs its sender
 
 
 class SweepTrade(OrderTrade):
-    """Orders of two kinds: `fund` sends sun to a deposit address, `sweep` its units to the treasury."""
+    """Orders: `fund` sends sun to a deposit address, `sweep` its units to the treasury, `lend` and `back`."""
 
     def __init__(
-        self, book: OrderBook, client: TronClient, usdt: UsdtManager, treasury: Account, payouts: Book
+        self,
+        book: OrderBook,
+        client: TronClient,
+        usdt: UsdtManager,
+        treasury: Account,
+        payouts: Book,
+        lending: Lending,
     ) -> None:
         super().__init__(book, client)
+        self._lending = lending
         self._usdt = usdt
         self._treasury = treasury
         self._payouts = payouts
@@ -53,6 +62,9 @@ class SweepTrade(OrderTrade):
                 deposit, self._treasury.address, amount, lifetime_ms=lifetime_ms(order)
             )
             return prepared.raw
+        if order.kind in ("lend", "back"):
+            loan = self._lending.contract_of(order)
+            return await self._client.prepare(loan, lifetime_ms=lifetime_ms(order))
         held = await self._client.balance_agreed(self._treasury.address)
         missing = amount + _ACTIVATION_SUN - held
         if missing > 0:
@@ -94,7 +106,9 @@ class Sweeps:
         self._treasury = treasury
         self._payouts = payouts
         self._least = least
-        self._orders = Orders(orders, SweepTrade(orders, client, usdt, treasury, payouts), wallets, client)
+        self._lending = Lending(orders, client, treasury)
+        trade = SweepTrade(orders, client, usdt, treasury, payouts, self._lending)
+        self._orders = Orders(orders, trade, wallets, client)
 
     async def run_once(self) -> dict[str, str]:
         """Order what is to be swept and take every open order a step further; id → state, or why it waits.
@@ -112,12 +126,14 @@ class Sweeps:
             except SweepGivenUp as error:
                 said[str(deposit.address)] = str(error)
         for order in await self._book.having(OPEN):
+            if order.kind == "back" and not await self._lending.is_due(order):
+                continue
             try:
                 said[order.id] = (await self._orders.step(order)).state
             except InsufficientFunds as error:
                 said[order.id] = str(error)
                 if order.kind == "sweep" and type(sun := error.facts.get("missing_sun")) is int:
-                    await self._fund(order, sun)
+                    await self._pay_for(order, sun)
             except (DomainError, LimitExceeded, Unavailable) as error:
                 said[order.id] = f"{order.state}: {error}"
         return said
@@ -146,6 +162,14 @@ class Sweeps:
         txids = {attempt.txid for attempt in order.attempts}
         out = await self._documents.find(MOVEMENTS.name, {"sender": str(deposit.address)})
         return any(each["txid"] in txids for each in out)
+
+    async def _pay_for(self, sweep: Order, sun: int) -> None:
+        """Order what a sweep's fee lacks, in energy or in TRX."""
+        match await self._lending.lend(sweep, sun):
+            case "open":
+                await self._fund(sweep, 1)
+            case "buy":
+                await self._fund(sweep, sun)
 
     async def _fund(self, sweep: Order, sun: int) -> None:
         """Order what a sweep's fee lacks, unless such an order is on its way."""

@@ -8,10 +8,10 @@ from lucid_kit.documents import Documents
 from lucid_kit.errors import Forbidden
 from lucid_kit.tokens import Principal
 from lucid_tron.codec.address import Address
-from lucid_tron.codec.contracts import TriggerSmartContract
+from lucid_tron.codec.contracts import DelegateResourceContract, TriggerSmartContract
 from lucid_tron.codec.transaction import RawTransaction
 from lucid_tron.wallets.errors import CannotSign, NotItsSigner, OutsideFamily, WalletArchived
-from lucid_tron.wallets.models import Wallet
+from lucid_tron.wallets.models import TRX, Wallet
 from lucid_tron.wallets.reading import Spend
 
 SIGN, SIGN_OWN = "tron:sign", "tron:sign-own"
@@ -71,15 +71,19 @@ class Rules:
         self._documents = documents
         self._wallets = wallets
 
-    async def require_family(self, wallet: Wallet, spends: Sequence[Spend]) -> None:
+    async def require_family(self, wallet: Wallet, raw: RawTransaction, spends: Sequence[Spend]) -> None:
         """Refuse to send an asset that stays in the family to a stranger, be it nothing at all.
+
+        Where TRX stays in the family, so does what its stake yields.
 
         Raises
         ------
         OutsideFamily
             Naming the stranger.
         """
-        for spend in spends:
+        loan = raw.contract
+        lent = [Spend(TRX, 0, loan.receiver_address)] if isinstance(loan, DelegateResourceContract) else []
+        for spend in (*spends, *lent):
             cap = wallet.caps.get(spend.asset)
             if cap is not None and cap.family and not await self._related(wallet, spend.to):
                 raise OutsideFamily(

@@ -294,7 +294,7 @@ class Wallets:
         require_fit(wallet, raw)
         encoded = transaction.encode(raw)
         spent = read(raw)
-        await self._rules.require_family(wallet, spent)
+        await self._rules.require_family(wallet, raw, spent)
         moment = self._clock.now_ms() if now_ms is None else now_ms
         await self._spending.reserve(wallet, transaction.txid(encoded), spends(raw), moment)
         key = PrivateKey(await self._secret(wallet, "key"))
