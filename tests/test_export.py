@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import pytest
 
 from demo.instance import LUCID, Instance, judge
@@ -92,30 +93,38 @@ def test_a_broken_transfer_goes_on_where_it_stopped(instance: Instance, grown: G
     assert target.read_bytes() == content
 
 
-def test_a_recording_that_lost_a_chunk_leaves_the_earlier_export_as_it_was(
+def test_a_damaged_recording_is_named_and_leaves_what_was_exported_as_it_was(
     instance: Instance, grown: Grown, target: Path
 ) -> None:
     newest = max((instance.data / "blobs" / "sessions" / grown.id).rglob("*.bin"))
     content = newest.read_bytes()
+    video = target.with_name("session.webm")
     newest.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     try:
-        argv = [
-            LUCID,
-            "--data",
-            str(instance.data),
-            "session",
-            "export",
-            grown.id,
-            "-o",
-            str(target),
-            "--json",
-        ]
-        done = subprocess.run(argv, capture_output=True, check=False)
+        assert failed(instance, "export", grown.id, "-o", str(target)) == "LUCID_ERR_5305"
+        assert failed(instance, "video", grown.id, "-o", str(video)).startswith("LUCID_ERR_5")
     finally:
         newest.write_bytes(content)
-    assert done.returncode == 1
-    assert json.loads(done.stdout)["code"] == "LUCID_ERR_5305"
     assert target.read_bytes() == grown.early
+    assert not video.exists()
+
+
+def test_a_recording_can_be_watched_as_a_video(instance: Instance, grown: Grown, tmp_path: Path) -> None:
+    video = tmp_path / "session.webm"
+    assert instance.lucid("session", "video", grown.id, "-o", str(video))["bytes"] == video.stat().st_size
+    with av.open(video) as container:
+        frames = list(container.decode(video=0))
+    assert (frames[0].width, frames[0].height) == SIZE
+    assert len(frames) >= 3
+    assert [path.name for path in tmp_path.iterdir()] == ["session.webm"]
+
+
+def failed(instance: Instance, *arguments: str) -> str:
+    """The code with which a `lucid session` command ended."""
+    argv = [LUCID, "--data", str(instance.data), "session", *arguments, "--json"]
+    done = subprocess.run(argv, capture_output=True, check=False)
+    assert done.returncode == 1, done.stdout
+    return str(json.loads(done.stdout)["code"])
 
 
 def chunks_end(bundle: Path) -> int:

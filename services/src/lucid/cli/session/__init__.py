@@ -5,7 +5,7 @@ from lucid.cli.main import main
 
 @main.group("session")
 def session() -> None:
-    """Make, list, stop, export and replay recorded desktops."""
+    """Make, list, stop, export, replay and watch recorded desktops."""
 
 
-from lucid.cli.session import create, delete, export, listing, replay, show, stop  # noqa: E402, F401
+from lucid.cli.session import create, delete, export, listing, replay, show, stop, video  # noqa: E402, F401
