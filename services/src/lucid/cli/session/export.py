@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from lucid.cli.main import Context, command
-from lucid.cli.output import size
-from lucid.cli.session import session
+from lucid.cli.output import NewFile, size
+from lucid.cli.session import of_session, session
 from lucid.cli.session.transfer import Transfer
 from lucid_kit.errors import DomainError
 from lucid_kit.files import write_atomic
@@ -25,18 +25,18 @@ class ExportedBundleUnusable(DomainError):
 
 
 @command(session, "export")
-@click.argument("session_id", metavar="ID")
+@of_session
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NewFile(),
     help="The bundle to write.",
 )
 @click.option(
     "--trust",
     "trust_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NewFile(),
     help="Also write the trust policy of this instance.",
 )
 @click.option(

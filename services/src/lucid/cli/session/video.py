@@ -6,18 +6,18 @@ from pathlib import Path
 import click
 
 from lucid.cli.main import Context, command
-from lucid.cli.output import size
-from lucid.cli.session import session
+from lucid.cli.output import NewFile, size
+from lucid.cli.session import of_session, session
 from lucid_kit.files import fsync_dir
 
 
 @command(session, "video")
-@click.argument("session_id", metavar="ID")
+@of_session
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NewFile(),
     help="The video to write (WebM).",
 )
 @click.option("--no-cursor", is_flag=True, help="Leave the mouse pointer out.")
