@@ -264,3 +264,19 @@ async def test_a_signature_counts_for_no_day_long_past(tmp_path: Path) -> None:
         with pytest.raises(WalletsFailed) as refused:
             await gateway.sign(treasury, asked, now_ms=NOW_MS - DAY_MS - 60_000)
         assert refused.value.facts["remote_code"] == "LUCID_ERR_5752"
+
+
+async def test_what_a_wallet_may_burn_as_fees_is_raised_by_an_administrator_alone(tmp_path: Path) -> None:
+    async with serving(tmp_path) as house:
+        treasury, gateway = await a_treasury(house), house.wallets(*GATEWAY)
+        transfer = call(TREASURY, "transfer(address,uint256)", BOB.address, 1)
+        dear = RawTransaction(bytes(2), bytes(8), NOW_MS + 60_000, NOW_MS, (transfer,), 300_000_000)
+        with pytest.raises(SignatureRefused, match="fee limits up to 200000000"):
+            await gateway.sign(treasury, dear)
+        with pytest.raises(RemoteProblem, match="tron:admin"):
+            await house.client(*GATEWAY).put(f"/wallets/{treasury}", json={"fee_cap": 300_000_000})
+        raised = await house.client("carla", "tron:admin").put(
+            f"/wallets/{treasury}", json={"fee_cap": 300_000_000}
+        )
+        assert raised.json()["fee_cap"] == 300_000_000
+        await gateway.sign(treasury, dear)

@@ -8,10 +8,10 @@ from typing import Annotated, Any, get_args
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from lucid_kit.errors import Forbidden
 from lucid_kit.http import needs
 from lucid_kit.tokens import Principal
 from lucid_tron.payouts.desk import PayoutDesk, Wanted
+from lucid_tron.payouts.gate import Halter, TheGate
 from lucid_tron.payouts.models import Payout, State
 from lucid_tron.payouts.reconcile import Balance
 
@@ -135,15 +135,6 @@ Approver = Annotated[Principal, needs("tron:approve")]
 Admin = Annotated[Principal, needs("tron:admin")]
 
 
-def _halter(who: Annotated[Principal, needs()]) -> Principal:
-    if not (who.may("tron:halt") or who.may("tron:approve")):
-        raise Forbidden("The token grants neither tron:halt nor tron:approve", missing=["tron:halt"])
-    return who
-
-
-Halter = Annotated[Principal, Depends(_halter)]
-
-
 def _out(payout: Payout) -> PayoutOut:
     return PayoutOut(
         payout_id=payout.id,
@@ -254,9 +245,9 @@ async def halt(body: Why, who: Halter, desk: Desk) -> dict[str, str]:
 
 
 @routes.post("/resume")
-async def resume(request: Request, body: Why, who: Admin, desk: Desk) -> dict[str, str]:
+async def resume(body: Why, who: Admin, desk: Desk, gate: TheGate) -> dict[str, str]:
     """Let payouts go on after the difference was found; not while the gateway's books are halted."""
-    request.app.state.gate.shut()
+    gate.shut()
     await desk.book.resume(who.subject, body.why)
     return {"state": "running"}
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from lucid_kit.errors import Unavailable
-from lucid_kit.http import Client, RemoteProblem
+from fastapi import Depends, Request
+
+from lucid_kit.errors import Forbidden, Unavailable
+from lucid_kit.http import Client, RemoteProblem, needs
+from lucid_kit.tokens import Principal
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.settings import PayoutsSettings
 from lucid_tron.wallets.remote import token_from
@@ -75,6 +78,22 @@ class Gate:
             return await work()
 
         return gated
+
+
+def _gate(request: Request) -> Gate:
+    gate: Gate = request.app.state.gate
+    return gate
+
+
+def _halter(who: Annotated[Principal, needs()]) -> Principal:
+    if not (who.may("tron:halt") or who.may("tron:approve")):
+        raise Forbidden("The token grants neither tron:halt nor tron:approve", missing=["tron:halt"])
+    return who
+
+
+TheGate = Annotated[Gate, Depends(_gate)]
+Halter = Annotated[Principal, Depends(_halter)]
+"""A person who approves, or the gateway with a token for this alone."""
 
 
 @contextlib.asynccontextmanager

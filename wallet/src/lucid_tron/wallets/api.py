@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from lucid_kit.clock import rfc3339
 from lucid_kit.errors import Unavailable
@@ -21,14 +20,26 @@ from lucid_tron.wallets.errors import CannotSign, InvalidName
 from lucid_tron.wallets.models import Cap, Wallet
 from lucid_tron.wallets.rules import require_scope
 from lucid_tron.wallets.service import Wallets
+from lucid_tron.wallets.shapes import (
+    AddressList,
+    AddressOut,
+    Asset,
+    CapIn,
+    Change,
+    NewTransaction,
+    NewWallet,
+    Reservation,
+    SignedOut,
+    ToSign,
+    WalletList,
+    WalletMade,
+    WalletOut,
+)
 
 routes = APIRouter(tags=["wallets"])
 T = TypeVar("T")
 
-MAX = (1 << 53) - 1
 Id = Annotated[str, id_path("wal")]
-Amount = Annotated[int, Field(ge=0, le=MAX)]
-Asset = Literal["TRX", "USDT"]
 
 
 class BooksAway(Unavailable):
@@ -36,130 +47,6 @@ class BooksAway(Unavailable):
 
     code = "LUCID_ERR_5852"
     advice = "Start the client and USDT services and tell this one their addresses."
-
-
-class CapIn(BaseModel):
-    """The most in one transaction and in one UTC day, in the asset's smallest unit."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    per_payment: Amount
-    per_day: Amount
-    family: bool = Field(default=False, description="Only to its parent and to wallets derived from it.")
-
-
-Caps = Annotated[dict[str, CapIn], Field(max_length=32, description='By asset: "TRX" or a token\'s address.')]
-
-
-Signers = Annotated[
-    list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]],
-    Field(max_length=8, description="Subjects that alone may have it sign; none: those with `tron:sign`."),
-]
-
-
-class NewWallet(BaseModel):
-    """A wallet to make. `kind` says which of the other members are needed."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(min_length=1, max_length=64)
-    kind: Literal["new", "phrase", "key", "watch", "derived", "multisig"] = "new"
-    caps: Caps = {}
-    signers: Signers = []
-    words: Literal[12, 15, 18, 21, 24] = 24
-    phrase: SecretStr | None = Field(default=None, max_length=400)
-    passphrase: SecretStr = SecretStr("")
-    private_key: SecretStr | None = Field(default=None, max_length=66)
-    address: str | None = Field(default=None, max_length=64)
-    permission_id: int = Field(default=2, ge=0, le=9)
-    parent: str | None = Field(default=None, max_length=64)
-    account: int = Field(default=0, ge=0, lt=1 << 31)
-    index: int = Field(default=0, ge=0, lt=1 << 31)
-
-
-class Change(BaseModel):
-    """What to change of a wallet. Caps are replaced as a whole."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str | None = Field(default=None, min_length=1, max_length=64)
-    archived: bool | None = None
-    caps: Caps | None = None
-    signers: Signers | None = None
-
-
-class Reservation(BaseModel):
-    """What a deposit address is wanted for. The same `reservation` is the same address for ever."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reservation: str = Field(pattern=r"^[A-Za-z0-9_.:-]{1,96}$")
-
-
-class ToSign(BaseModel):
-    """A transaction's raw bytes in hexadecimal, and the chain's time it is counted for (ms UTC)."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    raw: str = Field(pattern=r"^([0-9a-f]{2})+$", max_length=131_072)
-    now_ms: int | None = Field(default=None, ge=0, le=4_102_444_800_000)
-
-
-class NewTransaction(BaseModel):
-    """A transfer from the wallet. Its id names it for ever; sending it again does nothing twice."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    operation_id: str = Field(pattern=r"^[A-Za-z0-9_.:-]{1,96}$")
-    asset: Asset
-    to: str = Field(max_length=64)
-    amount: Annotated[int, Field(ge=1, le=MAX)]
-
-
-class WalletOut(BaseModel):
-    """A wallet, without any of its secrets."""
-
-    id: str
-    name: str
-    kind: str
-    address: str
-    created: str
-    caps: dict[str, CapIn]
-    permission_id: int
-    parent: str | None
-    path: str | None
-    archived: bool
-    signers: list[str]
-
-
-class WalletMade(WalletOut):
-    """A new wallet and, for kind `new` only, the one sight of its backup phrase."""
-
-    backup_phrase: str | None = None
-
-
-class WalletList(BaseModel):
-    wallets: list[WalletOut]
-
-
-class AddressOut(BaseModel):
-    """A deposit address, and the wallet that signs for it."""
-
-    reservation: str
-    wallet: str
-    address: str
-    index: int
-
-
-class AddressList(BaseModel):
-    addresses: list[AddressOut]
-
-
-class SignedOut(BaseModel):
-    """The signed transaction, protobuf in hexadecimal."""
-
-    txid: str
-    envelope: str
 
 
 def _service(request: Request) -> Wallets:
@@ -184,7 +71,6 @@ Anybody = Annotated[Principal, needs()]
 def _out(wallet: Wallet) -> dict[str, Any]:
     document = wallet.to_document()
     document["created"] = rfc3339(document.pop("created_ms"))
-    document.pop("fee_cap")
     return document
 
 
@@ -258,6 +144,8 @@ async def change(wallet_id: Id, body: Change, service: Service, who: Admin) -> d
         found = await service.archive(wallet_id, archived=body.archived)
     if body.caps is not None:
         found = await service.set_caps(wallet_id, _caps(body.caps))
+    if body.fee_cap is not None:
+        found = await service.set_fee_cap(wallet_id, body.fee_cap)
     if body.signers is not None:
         found = await service.set_signers(wallet_id, body.signers)
     get_logger().info(
