@@ -15,6 +15,7 @@ from lucid_kit.custody import KeyFile
 from lucid_kit.documents import Documents, open_documents
 from lucid_tron.client.client import TronClient
 from lucid_tron.codec.address import Address
+from lucid_tron.payouts import guard as guard_module
 from lucid_tron.payouts import ledger
 from lucid_tron.payouts.batch import router_id
 from lucid_tron.payouts.batchbook import BatchBook
@@ -26,6 +27,7 @@ from lucid_tron.payouts.models import OPEN, Payout, PayoutPolicy
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
 from lucid_tron.payouts.router import RouterClient
+from lucid_tron.sending import transmitter
 from lucid_tron.usdt.manager import UNIT, UsdtManager
 from lucid_tron.wallets.models import Cap
 from lucid_tron.wallets.service import Wallets
@@ -150,7 +152,7 @@ async def test_bytes_are_stored_before_they_are_sent_and_payouts_of_a_batch_move
     await plane.approved(5)
 
     def die(name: str) -> None:
-        if name == "batch-stored":
+        if name == "transaction-stored":
             raise Died
 
     monkeypatch.setattr(fault, "point", die)
@@ -208,7 +210,7 @@ async def test_a_payout_cancelled_before_the_bytes_leave_voids_its_batch_and_the
     asked = await plane.approved(4)
 
     def die(name: str) -> None:
-        if name == "batch-stored":
+        if name == "transaction-stored":
             raise Died
 
     monkeypatch.setattr(fault, "point", die)
@@ -433,12 +435,15 @@ class Died(BaseException):
     """Stands for the end of the process."""
 
 
-POINTS = ("batch-released", "batch-sent", "batch-signed", "batch-solid", "batch-stored", "guard-advanced")
+POINTS = [
+    *(f"transaction-{done}" for done in ("signed", "stored", "released", "sent", "solid")),
+    "guard-advanced",
+]
 
 
 def test_the_fault_points_are_those_tested_here() -> None:
-    known = fault.names(Path(ledger.__file__).parent)
-    assert sorted(name for name in known if name.startswith(("batch-", "guard-"))) == sorted(POINTS)
+    known = fault.names(Path(transmitter.__file__).parent, Path(guard_module.__file__).parent)
+    assert sorted(name for name in known if name.startswith(("transaction-", "guard-"))) == sorted(POINTS)
 
 
 @pytest.mark.parametrize("point", POINTS)

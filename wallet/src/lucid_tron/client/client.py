@@ -53,6 +53,37 @@ class Presence:
     solid: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A solid block (bytes 6–7 of its number, 8 of its hash) and the chain's time, in ms."""
+
+    block_bytes: bytes
+    block_hash: bytes
+    now_ms: int
+
+    def transaction(
+        self,
+        contract: Contract,
+        *,
+        lifetime_ms: int = 60_000,
+        fee_limit: int = 0,
+        memo: bytes = b"",
+        permission_id: int = 0,
+    ) -> RawTransaction:
+        """A transaction that stands on the block and expires `lifetime_ms` after the chain's time."""
+        expires = self.now_ms + lifetime_ms
+        return RawTransaction(
+            self.block_bytes,
+            self.block_hash,
+            expires,
+            self.now_ms,
+            (contract,),
+            fee_limit,
+            memo,
+            permission_id,
+        )
+
+
 class TronClient:
     """A network, through a pool of nodes. Reads named `…_agreed` are for decisions over money."""
 
@@ -135,13 +166,16 @@ class TronClient:
         cannot be reorganised away (TAPOS_ERROR), and the time is the chain's, so that a wrong clock of this
         machine neither shortens nor stretches a transaction's life.
         """
-        solid = await self.solid_head_agreed()
-        head = await self.head()
-        now = max(solid.timestamp_ms, min(head.timestamp_ms, solid.timestamp_ms + 10 * 60_000))
-        number, hash_ = solid.tapos
-        return RawTransaction(
-            number, hash_, now + lifetime_ms, now, (contract,), fee_limit, memo, permission_id
+        reference = await self.reference()
+        return reference.transaction(
+            contract, lifetime_ms=lifetime_ms, fee_limit=fee_limit, memo=memo, permission_id=permission_id
         )
+
+    async def reference(self) -> Reference:
+        """What a transaction that is built now stands on; the same does for several of one moment."""
+        solid, head = await asyncio.gather(self.solid_head_agreed(), self.head())
+        now = max(solid.timestamp_ms, min(head.timestamp_ms, solid.timestamp_ms + 10 * 60_000))
+        return Reference(*solid.tapos, now)
 
     # --- transactions ---
 
