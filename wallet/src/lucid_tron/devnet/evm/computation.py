@@ -74,7 +74,7 @@ class TronComputation(BaseComputation):
         self._gas_meter.consume_gas(self._gas_meter.gas_remaining, "the run failed")
 
     def extend_memory(self, start_position: int, size: int) -> None:
-        if not size:
+        if not size or start_position + size <= len(self._memory):
             return
         if start_position + size > MEMORY_LIMIT:
             raise OutOfMemory(f"{start_position + size} bytes of memory; the limit is {MEMORY_LIMIT}")
