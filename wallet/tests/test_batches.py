@@ -377,7 +377,7 @@ async def test_a_batch_is_not_stored_if_one_of_its_payouts_is_not_as_it_was(plan
 async def test_a_wrong_operator_waits_and_blames_nobody(plane: Plane) -> None:
     asked = await plane.approved(3)
     router = plane.processor._router
-    plane.processor._batching._operator = person(5)  # type: ignore[union-attr]
+    plane.processor._batching._payments.payer = person(5)  # type: ignore[union-attr]
     result = await plane.processor.run_once()
     assert router is not None
     assert all("NotOperator" in result[id_] for id_ in asked)

@@ -55,33 +55,11 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A solid block (bytes 6–7 of its number, 8 of its hash) and the chain's time, in ms."""
+    """What a transaction stands on: a solid block, by parts of its number and hash, and the chain's time."""
 
     block_bytes: bytes
     block_hash: bytes
     now_ms: int
-
-    def transaction(
-        self,
-        contract: Contract,
-        *,
-        lifetime_ms: int = 60_000,
-        fee_limit: int = 0,
-        memo: bytes = b"",
-        permission_id: int = 0,
-    ) -> RawTransaction:
-        """A transaction that stands on the block and expires `lifetime_ms` after the chain's time."""
-        expires = self.now_ms + lifetime_ms
-        return RawTransaction(
-            self.block_bytes,
-            self.block_hash,
-            expires,
-            self.now_ms,
-            (contract,),
-            fee_limit,
-            memo,
-            permission_id,
-        )
 
 
 class TronClient:
@@ -159,6 +137,7 @@ class TronClient:
         fee_limit: int = 0,
         memo: bytes = b"",
         permission_id: int = 0,
+        reference: Reference | None = None,
     ) -> RawTransaction:
         """A transaction that stands on a solid block and expires `lifetime_ms` after the chain's own time.
 
@@ -166,13 +145,14 @@ class TronClient:
         cannot be reorganised away (TAPOS_ERROR), and the time is the chain's, so that a wrong clock of this
         machine neither shortens nor stretches a transaction's life.
         """
-        reference = await self.reference()
-        return reference.transaction(
-            contract, lifetime_ms=lifetime_ms, fee_limit=fee_limit, memo=memo, permission_id=permission_id
+        on = reference or await self.reference()
+        expires, contracts = on.now_ms + lifetime_ms, (contract,)
+        return RawTransaction(
+            on.block_bytes, on.block_hash, expires, on.now_ms, contracts, fee_limit, memo, permission_id
         )
 
     async def reference(self) -> Reference:
-        """What a transaction that is built now stands on; the same does for several of one moment."""
+        """What a transaction of this moment stands on; it does for several."""
         solid, head = await asyncio.gather(self.solid_head_agreed(), self.head())
         now = max(solid.timestamp_ms, min(head.timestamp_ms, solid.timestamp_ms + 10 * 60_000))
         return Reference(*solid.tapos, now)

@@ -12,13 +12,10 @@ from collections.abc import Awaitable, Sequence
 from typing import Literal
 
 from lucid_kit.errors import DomainError, LimitExceeded, LucidError, Unavailable
-from lucid_tron.codec.address import Address
 from lucid_tron.payouts.batch import Batch
-from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.errors import BatchReverts, PayoutsHalted, WrongState
 from lucid_tron.payouts.models import MAX_BATCH, Payout
 from lucid_tron.payouts.payments import BatchPayments
-from lucid_tron.payouts.router import RouterClient
 from lucid_tron.sending.transmitter import Transmitter
 from lucid_tron.usdt.errors import InsufficientFunds
 
@@ -38,20 +35,16 @@ class Batching:
 
     def __init__(
         self,
-        book: Book,
         payments: BatchPayments,
         transmitter: Transmitter[Batch],
-        router: RouterClient,
-        operator: Address,
         *,
         rehearse: Literal["all", "first"] = "all",
     ) -> None:
-        self._book = book
         self._payments = payments
-        self._batches = payments.batches
         self._transmitter = transmitter
-        self._router = router
-        self._operator = operator
+        self._book = payments.book
+        self._batches = payments.batches
+        self._router = payments.router
         self._rehearse_all = rehearse == "all"
         self._energy_each = 0
 
@@ -67,7 +60,7 @@ class Batching:
         """
         await self._book.require_running()
         said: dict[str, str] = {}
-        self._payments.forget()
+        self._payments.look_anew()
         await _in_turns([self._go_on(batch, said) for batch in await self._batches.having()])
         approved = await self._book.having(("approved",), limit) if start else []
         if approved:
@@ -134,7 +127,7 @@ class Batching:
         if not payouts:
             return []
         try:
-            energy = await self._router.rehearse(self._operator, payouts)
+            energy = await self._router.rehearse(self._payments.payer, payouts)
         except BatchReverts as error:
             return await self._without_the_guilty(payouts, error, said)
         self._energy_each = max(self._energy_each, -(-energy // len(payouts)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from lucid_tron.codec.address import Address
@@ -22,64 +23,57 @@ _FRESH_MS = 3_000
 T = TypeVar("T", bound=Sent)
 
 
+@dataclass
 class Payments(Generic[T]):
-    """What holds for both: one wallet signs, and books that may be old ones send nothing."""
+    """What holds for both: the payer's wallet signs, and books that may be old ones send nothing."""
 
+    book: Book
+    wallet_id: str
+    payer: Address
+    policy: PayoutPolicy
+    guard: Guard | None
     noun: ClassVar[str]
 
-    def __init__(self, book: Book, wallet_id: str, policy: PayoutPolicy, guard: Guard | None) -> None:
-        self._book = book
-        self._guard = guard
-        self._wallet_id = wallet_id
-        self._policy = policy
-        self.require_running = book.require_running
+    async def require_running(self) -> None:
+        await self.book.require_running()
 
     def wallet_of(self, _item: T, /) -> str:
-        return self._wallet_id
+        return self.wallet_id
 
     async def before_leaving(self) -> None:
         """Bytes leave only after the ledger's head with them is kept outside of the database."""
-        if self._guard is not None:
-            await self._guard.advance(self._book)
+        if self.guard is not None:
+            await self.guard.advance(self.book)
 
     async def unclear(self, item: T, /, error: UnclearPayment) -> None:
-        await self._book.halt(f"{self.noun} {item.id}: {error.detail}", {"txid": item.attempt.txid})
+        await self.book.halt(f"{self.noun} {item.id}: {error.detail}", {"txid": item.attempt.txid})
 
     def expired(self, _item: T, /) -> Literal["approved", "failed"]:
         return "approved"
 
 
+@dataclass
 class SinglePayments(Payments[Payout]):
     """A transfer of USDT from the hot wallet, whose memo is the payout's id."""
 
     noun = "Payout"
+    usdt: UsdtManager
 
-    def __init__(
-        self,
-        book: Book,
-        wallet_id: str,
-        policy: PayoutPolicy,
-        guard: Guard | None,
-        hot: Address,
-        usdt: UsdtManager,
-    ) -> None:
-        super().__init__(book, wallet_id, policy, guard)
-        self._hot = hot
-        self._usdt = usdt
-        self.move = book.move
+    def __post_init__(self) -> None:
+        self.move = self.book.move
 
     async def prepare(self, payout: Payout, /) -> RawTransaction:
-        prepared = await self._usdt.prepare_transfer(
-            self._hot,
+        prepared = await self.usdt.prepare_transfer(
+            self.payer,
             payout.recipient,
             payout.amount,
             memo=payout.id.encode(),
-            lifetime_ms=self._policy.lifetime_ms,
+            lifetime_ms=self.policy.lifetime_ms,
         )
         return prepared.raw
 
     async def arrival(self, payout: Payout, /, txid: bytes) -> Arrival | None:
-        transfer = await self._usdt.paid(txid, self._hot, payout.recipient, payout.amount)
+        transfer = await self.usdt.paid(txid, self.payer, payout.recipient, payout.amount)
         if transfer is None:
             return None
         return Arrival(
@@ -91,36 +85,25 @@ class SinglePayments(Payments[Payout]):
         return {"amount": payout.amount, "credited": payout.credited}
 
 
+@dataclass
 class BatchPayments(Payments[Batch]):
-    """A call of the router by its operator."""
+    """A call of the router by the payer, who is its operator."""
 
     noun = "Batch"
+    router: RouterClient
 
-    def __init__(
-        self,
-        book: Book,
-        wallet_id: str,
-        policy: PayoutPolicy,
-        guard: Guard | None,
-        operator: Address,
-        router: RouterClient,
-    ) -> None:
-        super().__init__(book, wallet_id, policy, guard)
-        self.batches = BatchBook(book)
-        self._operator = operator
-        self._router = router
-        self._looking = asyncio.Lock()
-        self._looked_ms = -_FRESH_MS
-        self._outlook: Outlook | None = None
+    def __post_init__(self) -> None:
+        self.batches = BatchBook(self.book)
         self.move = self.batches.move
+        self.look_anew()
+        self._looking = asyncio.Lock()
 
     async def prepare(self, batch: Batch, /) -> RawTransaction:
         payouts = await self.batches.payouts(batch)
-        outlook = await self._look()
-        return self._router.prepare(outlook, payouts, batch.energy, self._policy.lifetime_ms)
+        return await self.router.prepare(await self._look(), payouts, batch.energy, self.policy.lifetime_ms)
 
     async def arrival(self, batch: Batch, /, txid: bytes) -> Arrival | None:
-        receipt = await self._router.judge(txid, await self.batches.payouts(batch))
+        receipt = await self.router.judge(txid, await self.batches.payouts(batch))
         if receipt is None:
             return None
         return Arrival({"block": receipt.block_number}, {"block_number": receipt.block_number})
@@ -128,14 +111,13 @@ class BatchPayments(Payments[Batch]):
     def settlement(self, _batch: Batch, /) -> dict[str, Any]:
         return {}
 
-    def forget(self) -> None:
-        """Look anew for what is prepared from now on."""
-        self._outlook = None
+    def look_anew(self) -> None:
+        """Ask again what a batch is prepared from, before the next one."""
+        self._outlook: tuple[int, Outlook] | None = None
 
     async def _look(self) -> Outlook:
         async with self._looking:
-            now_ms = self._book.clock.monotonic_ms()
-            if self._outlook is None or now_ms - self._looked_ms >= _FRESH_MS:
-                self._outlook = await self._router.look(self._operator)
-                self._looked_ms = now_ms
-            return self._outlook
+            now_ms = self.book.clock.monotonic_ms()
+            if self._outlook is None or now_ms - self._outlook[0] >= _FRESH_MS:
+                self._outlook = now_ms, await self.router.look(self.payer)
+            return self._outlook[1]

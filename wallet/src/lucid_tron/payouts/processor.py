@@ -55,10 +55,10 @@ class PayoutProcessor:
         self._router = router
         self._batching: Batching | None = None
         if router is not None:
-            batches = BatchPayments(book, wallet_id, policy, guard, hot, router)
+            batches = BatchPayments(book, wallet_id, hot, policy, guard, router)
             transmitter = Transmitter[Batch](batches, wallets, client)
-            self._batching = Batching(book, batches, transmitter, router, hot, rehearse=rehearse)
-        payments = SinglePayments(book, wallet_id, policy, guard, hot, usdt)
+            self._batching = Batching(batches, transmitter, rehearse=rehearse)
+        payments = SinglePayments(book, wallet_id, hot, policy, guard, usdt)
         self._transmitter = Transmitter[Payout](payments, wallets, client)
 
     # --- what people and services ask ---

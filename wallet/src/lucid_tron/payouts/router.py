@@ -120,7 +120,7 @@ class RouterClient:
         )
         return Outlook(operator, reference, parameters, resources, held)
 
-    def prepare(
+    async def prepare(
         self, outlook: Outlook, payouts: Sequence[Payout], energy: int, lifetime_ms: int
     ) -> RawTransaction:
         """The transaction that pays a batch, ready to be signed; its cost is taken off the outlook.
@@ -131,10 +131,11 @@ class RouterClient:
             If it needs a higher fee limit than allowed, or more TRX than the operator has left.
         """
         fee = fee_for(energy, outlook.parameters, outlook.resources, self._fees)
-        raw = outlook.reference.transaction(
+        raw = await self._client.prepare(
             TriggerSmartContract(outlook.operator, self.address, data=_call(payouts)),
             lifetime_ms=lifetime_ms,
             fee_limit=fee.limit,
+            reference=outlook.reference,
         )
         outlook.take(fee, bandwidth_of(raw))
         return raw
