@@ -6,7 +6,7 @@ The whole way is measured: approved → rehearsed → signed bytes stored → he
 settled, every step durable (SQLite, synchronous=FULL), on the devnet's real EVM. It is measured twice: with
 every batch rehearsed on a node (`all`, the default: the devnet's EVM runs each batch twice), and with the
 first only. Beside it, in the same run, the least that a program without books can do: encode, sign, send over
-HTTP, read the receipt.
+HTTP, read the receipt, one batch after the other.
 
 The processor is pinned to one core and the devnet to another where there are two: they are two machines in
 life. What must be reached, in both modes, is payouts a second by the clock. It wants an otherwise idle
