@@ -68,7 +68,10 @@ async def bare(client: TronClient, router: Address, count: int) -> float:
 
 @dataclass(frozen=True)
 class Used:
-    """Seconds that a process ran, and that it was ready and waited for its core (all its threads)."""
+    """Seconds that a process ran, and that it was ready and waited for its core.
+
+    All its threads are counted: some of the waiting is for each other.
+    """
 
     ran: float
     waited: float
