@@ -282,6 +282,23 @@ async def test_replace_happens_only_when_what_was_expected_holds(documents: Docu
     assert await documents.get("things", "a") == {"id": "a", "v": 2}
 
 
+async def test_several_are_replaced_in_a_transaction_or_none(documents: Documents) -> None:
+    await put(documents, *({"id": id_, "v": 1} for id_ in "abc"))
+
+    async def swap_all(ids: str, old: int, new: int) -> None:
+        async with documents.transaction() as inside:
+            swaps = [({"id": id_, "v": new}, {"v": old}) for id_ in ids]
+            if await inside.replace_each("things", swaps) != len(swaps):
+                raise KeyError(ids)
+
+    await swap_all("", 1, 2)
+    await swap_all("ab", 1, 2)
+    with pytest.raises(KeyError):
+        await swap_all("abc", 2, 3)
+    assert [each["v"] for each in await documents.find("things", sort=[("id", 1)])] == [2, 2, 1]
+    assert await documents.replace_each("things", [({"id": "c", "v": 4}, {"v": 1}), ({"id": "d"}, {})]) == 1
+
+
 async def test_update_sets_fields_by_path_and_gives_the_new_document(documents: Documents) -> None:
     await put(documents, {"id": "a", "o": {"x": 1, "keep": True}, "v": 1})
     changed = await documents.update(

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 from builders import ALICE, USDT
-from fake_router import ROUTER, FakeRouterTron
+from fake_router import EACH, ROUTER, FakeRouterTron
 
 from lucid_kit import fault
 from lucid_kit.custody import KeyFile
 from lucid_kit.documents import Documents, open_documents
 from lucid_tron.client.client import TronClient
 from lucid_tron.codec.address import Address
+from lucid_tron.payouts import guard as guard_module
 from lucid_tron.payouts import ledger
-from lucid_tron.payouts.batch import router_id
+from lucid_tron.payouts.batch import Batch, router_id
 from lucid_tron.payouts.batchbook import BatchBook
 from lucid_tron.payouts.batching import groups
 from lucid_tron.payouts.book import Book
@@ -26,6 +27,8 @@ from lucid_tron.payouts.models import OPEN, Payout, PayoutPolicy
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
 from lucid_tron.payouts.router import RouterClient
+from lucid_tron.sending import transmitter
+from lucid_tron.sending.attempt import Attempt
 from lucid_tron.usdt.manager import UNIT, UsdtManager
 from lucid_tron.wallets.models import Cap
 from lucid_tron.wallets.service import Wallets
@@ -150,7 +153,7 @@ async def test_bytes_are_stored_before_they_are_sent_and_payouts_of_a_batch_move
     await plane.approved(5)
 
     def die(name: str) -> None:
-        if name == "batch-stored":
+        if name == "transaction-stored":
             raise Died
 
     monkeypatch.setattr(fault, "point", die)
@@ -208,7 +211,7 @@ async def test_a_payout_cancelled_before_the_bytes_leave_voids_its_batch_and_the
     asked = await plane.approved(4)
 
     def die(name: str) -> None:
-        if name == "batch-stored":
+        if name == "transaction-stored":
             raise Died
 
     monkeypatch.setattr(fault, "point", die)
@@ -350,10 +353,31 @@ async def test_no_more_is_sent_than_the_router_holds(plane: Plane) -> None:
     assert (states.count("broadcast"), states.count("approved")) == (30, 30)
 
 
+async def test_two_batches_of_one_round_do_not_count_on_the_same_trx(plane: Plane) -> None:
+    await plane.approved(60)
+    one = EACH * 30 * plane.tron.energy_price
+    plane.tron.trx[ALICE.address] = one + one // 2
+    said = await plane.processor.run_once()
+    assert "sun for fees" in min(said.values())
+    states = [payout.state for payout in await plane.book.having()]
+    assert (states.count("broadcast"), states.count("approved")) == (30, 30)
+
+
+async def test_a_batch_is_not_stored_if_one_of_its_payouts_is_not_as_it_was(plane: Plane) -> None:
+    asked = await plane.approved(3)
+    batches = BatchBook(plane.book)
+    await plane.processor.cancel("pay_0001", "carla")
+    attempt = Attempt("ab" * 32, "00", 1)
+    with pytest.raises(WrongState, match="pay_0001"):
+        await batches.move(Batch(tuple(asked)), "signed", {}, attempts=(attempt,))
+    assert await batches.having() == []
+    assert [await plane.state(id_) for id_ in asked] == ["approved", "cancelled", "approved"]
+
+
 async def test_a_wrong_operator_waits_and_blames_nobody(plane: Plane) -> None:
     asked = await plane.approved(3)
     router = plane.processor._router
-    plane.processor._batching._operator = person(5)  # type: ignore[union-attr]
+    plane.processor._batching._payments.payer = person(5)  # type: ignore[union-attr]
     result = await plane.processor.run_once()
     assert router is not None
     assert all("NotOperator" in result[id_] for id_ in asked)
@@ -426,6 +450,20 @@ async def test_what_the_router_has_paid_and_the_books_have_not_stops_everything(
     assert plane.tron.executed == []
 
 
+async def test_two_processors_at_once_pay_every_batch_once(tmp_path: Path) -> None:
+    one = await a_plane(tmp_path)
+    two = await a_plane(tmp_path, one.tron)
+    asked = await one.approved(100)
+    for _ in range(40):
+        await asyncio.gather(one.processor.run_once(), two.processor.run_once())
+        one.tron.mine(3)
+        if not await one.book.having(OPEN):
+            break
+    await one.all_paid_once(asked)
+    for plane in (one, two):
+        await plane.documents.close()
+
+
 # --- dying ---
 
 
@@ -433,12 +471,15 @@ class Died(BaseException):
     """Stands for the end of the process."""
 
 
-POINTS = ("batch-released", "batch-sent", "batch-signed", "batch-solid", "batch-stored", "guard-advanced")
+POINTS = [
+    *(f"transaction-{done}" for done in ("signed", "stored", "released", "sent", "solid")),
+    "guard-advanced",
+]
 
 
 def test_the_fault_points_are_those_tested_here() -> None:
-    known = fault.names(Path(ledger.__file__).parent)
-    assert sorted(name for name in known if name.startswith(("batch-", "guard-"))) == sorted(POINTS)
+    known = fault.names(Path(transmitter.__file__).parent, Path(guard_module.__file__).parent)
+    assert sorted(name for name in known if name.startswith(("transaction-", "guard-"))) == sorted(POINTS)
 
 
 @pytest.mark.parametrize("point", POINTS)

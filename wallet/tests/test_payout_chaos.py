@@ -21,15 +21,15 @@ from lucid_tron.codec.address import Address
 from lucid_tron.keys.signing import PrivateKey
 from lucid_tron.payouts import ledger
 from lucid_tron.payouts.models import OPEN
+from lucid_tron.sending import transmitter
 from lucid_tron.usdt.manager import UNIT
 
 pytestmark = pytest.mark.real
 DRIVER = Path(__file__).with_name("router_plane.py")
 FUNDS = 1_000_000 * UNIT
-# "guard-advanced" and the batch's own points: every durable step of paying.
-POINTS = sorted(
-    name for name in fault.names(Path(ledger.__file__).parent) if name.startswith(("batch-", "guard-"))
-)
+# Every durable step of paying.
+ROOTS = (Path(ledger.__file__).parent, Path(transmitter.__file__).parent)
+POINTS = sorted(name for name in fault.names(*ROOTS) if name.startswith(("transaction-", "guard-")))
 
 
 @pytest.fixture

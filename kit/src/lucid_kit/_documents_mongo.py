@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -142,6 +142,10 @@ class MongoDocuments:
         with translated(collection):
             done = await self._of(collection).replace_one(query, _inward(document), session=self._session)
         return bool(done.matched_count)
+
+    async def replace_each(self, collection: str, swaps: Sequence[tuple[Document, Where]]) -> int:
+        # One after another: a session takes one call at a time, and a bulk write has errors of its own.
+        return sum([await self.replace(collection, each, expect=expect) for each, expect in swaps])
 
     async def update(
         self,

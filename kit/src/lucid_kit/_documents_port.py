@@ -149,6 +149,14 @@ class Documents(Protocol):
         """Compare and swap: store `document` over the one with its id, if that one matches `expect`."""
         ...
 
+    async def replace_each(self, collection: str, swaps: Sequence[tuple[Document, Where]]) -> int:
+        """`replace` for several at once, each with what it expects; how many matched and are stored.
+
+        For use inside a transaction, where who wants all or none raises if it is not all; outside of one
+        an error may leave those before it stored.
+        """
+        ...
+
     async def update(
         self,
         collection: str,

@@ -7,14 +7,24 @@ connection it runs and when it is committed, `_sqlite_file` what happens to the 
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from lucid_kit._documents_port import Collection, Document, Documents, Sort, Where
 from lucid_kit._sqlite_file import make_file, translated
-from lucid_kit._sqlite_statements import Count, Delete, Find, Get, Insert, Replace, Update, create
+from lucid_kit._sqlite_statements import (
+    Count,
+    Delete,
+    Find,
+    Get,
+    Insert,
+    Replace,
+    ReplaceEach,
+    Update,
+    create,
+)
 from lucid_kit._sqlite_threads import GroupCommit, Threads
 
 T = TypeVar("T")
@@ -52,6 +62,9 @@ class _Calls(Protocol):
 
     async def replace(self, collection: str, document: Document, *, expect: Where | None = None) -> bool:
         return await self._write(Replace(self._known(collection), document, expect))
+
+    async def replace_each(self, collection: str, swaps: Sequence[tuple[Document, Where]]) -> int:
+        return await self._write(ReplaceEach(self._known(collection), swaps))
 
     async def update(
         self,

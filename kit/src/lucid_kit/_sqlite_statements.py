@@ -88,6 +88,14 @@ class Replace:
             return db.execute(sql, (self._body, *self._values)).rowcount == 1
 
 
+class ReplaceEach:
+    def __init__(self, collection: Collection, swaps: Iterable[tuple[Document, Where]]) -> None:
+        self._each = [Replace(collection, document, expect) for document, expect in swaps]
+
+    def __call__(self, db: sqlite3.Connection) -> int:
+        return sum(replace(db) for replace in self._each)
+
+
 class Update:
     def __init__(
         self, collection: Collection, identifier: str, changes: Mapping[str, Any], expect: Where | None

@@ -53,6 +53,15 @@ class Presence:
     solid: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a transaction stands on: a solid block, by parts of its number and hash, and the chain's time."""
+
+    block_bytes: bytes
+    block_hash: bytes
+    now_ms: int
+
+
 class TronClient:
     """A network, through a pool of nodes. Reads named `…_agreed` are for decisions over money."""
 
@@ -128,6 +137,7 @@ class TronClient:
         fee_limit: int = 0,
         memo: bytes = b"",
         permission_id: int = 0,
+        reference: Reference | None = None,
     ) -> RawTransaction:
         """A transaction that stands on a solid block and expires `lifetime_ms` after the chain's own time.
 
@@ -135,13 +145,17 @@ class TronClient:
         cannot be reorganised away (TAPOS_ERROR), and the time is the chain's, so that a wrong clock of this
         machine neither shortens nor stretches a transaction's life.
         """
-        solid = await self.solid_head_agreed()
-        head = await self.head()
-        now = max(solid.timestamp_ms, min(head.timestamp_ms, solid.timestamp_ms + 10 * 60_000))
-        number, hash_ = solid.tapos
+        on = reference or await self.reference()
+        expires, contracts = on.now_ms + lifetime_ms, (contract,)
         return RawTransaction(
-            number, hash_, now + lifetime_ms, now, (contract,), fee_limit, memo, permission_id
+            on.block_bytes, on.block_hash, expires, on.now_ms, contracts, fee_limit, memo, permission_id
         )
+
+    async def reference(self) -> Reference:
+        """What a transaction of this moment stands on; it does for several."""
+        solid, head = await asyncio.gather(self.solid_head_agreed(), self.head())
+        now = max(solid.timestamp_ms, min(head.timestamp_ms, solid.timestamp_ms + 10 * 60_000))
+        return Reference(*solid.tapos, now)
 
     # --- transactions ---
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from lucid_kit.documents import Collection, Index
 from lucid_proof import domains
 from lucid_tron.sending.attempt import Attempt
 
-BatchState = Literal["signed", "broadcast", "solid", "settled", "failed", "expired", "void"]
+BatchState = Literal["approved", "signed", "broadcast", "solid", "settled", "failed", "expired", "void"]
 """
+approved   put together, in memory only: nothing is signed
 signed     the bytes are stored and have not left this machine
 broadcast  the bytes may have left this machine
 solid      mined successfully in a solid block; each payout's transfer is logged
@@ -28,27 +29,52 @@ _BATCH_ID = b"lucid-router-batch/1\n"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One signed transaction for some payouts. `id` is its txID in hex; a batch is never signed twice."""
+    """One transaction for some payouts; a batch is never signed twice.
 
-    id: str
+    `energy` is what a rehearsal says it takes, known until it is signed. `reason` says why it failed.
+    """
+
     payouts: tuple[str, ...]
-    attempt: Attempt
-    state: BatchState = "signed"
+    attempts: tuple[Attempt, ...] = ()
+    state: BatchState = "approved"
     version: int = 0
+    reason: str | None = None
+    energy: int = 0
+
+    @property
+    def id(self) -> str:
+        """Its txID in hex; a batch that is not signed has no name."""
+        return self.attempts[0].txid if self.attempts else ""
+
+    @property
+    def attempt(self) -> Attempt:
+        """The bytes that were signed."""
+        return self.attempts[0]
+
+    def without_bytes(self) -> Batch:
+        """The same with the bytes forgotten; the txID stays."""
+        return replace(self, attempts=(replace(self.attempt, envelope=""),))
 
     def to_document(self) -> dict[str, Any]:
         """As it is stored."""
-        return asdict(self) | {"payouts": list(self.payouts)}
+        return {
+            "id": self.id,
+            "payouts": list(self.payouts),
+            "attempt": asdict(self.attempt),
+            "state": self.state,
+            "version": self.version,
+            "reason": self.reason,
+        }
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Batch:
         """As it was stored."""
         return cls(
-            document["id"],
             tuple(document["payouts"]),
-            Attempt(**document["attempt"]),
+            (Attempt(**document["attempt"]),),
             document["state"],
             document["version"],
+            document.get("reason"),
         )
 
 

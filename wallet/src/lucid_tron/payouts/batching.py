@@ -1,8 +1,8 @@
-"""Paying in batches through the router: what the processor does with approved payouts when there is one.
+"""Which payouts go together into a batch of the router, and who waits because a batch with him would revert.
 
-Everything durable that holds for a single payment holds for a batch. Besides, ids are spent on chain, and a
-batch is paid wholly or not at all: so a batch that reverted paid nobody, its payouts may go into new ones,
-and halving finds the payout that makes it revert, without paying anyone twice.
+A batch leaves as everything leaves (`sending.transmitter`). Besides, ids are spent on chain, and a batch is
+paid wholly or not at all: so a batch that reverted paid nobody, its payouts may go into new ones, and halving
+finds the payout that makes it revert, without paying anyone twice.
 """
 
 from __future__ import annotations
@@ -11,20 +11,13 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Literal
 
-from lucid_kit import fault
 from lucid_kit.errors import DomainError, LimitExceeded, LucidError, Unavailable
-from lucid_tron.client.client import TronClient
-from lucid_tron.codec.address import Address
 from lucid_tron.payouts.batch import Batch
-from lucid_tron.payouts.batchbook import BatchBook
-from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.errors import BatchReverts, PayoutsHalted, WrongState
-from lucid_tron.payouts.guard import Guard
-from lucid_tron.payouts.models import MAX_BATCH, Payout, PayoutPolicy
-from lucid_tron.payouts.router import RouterClient
-from lucid_tron.sending.attempt import Attempt
-from lucid_tron.sending.transmitter import Signer
-from lucid_tron.usdt.errors import InsufficientFunds, NotPaid, UnclearPayment
+from lucid_tron.payouts.models import MAX_BATCH, Payout
+from lucid_tron.payouts.payments import BatchPayments
+from lucid_tron.sending.transmitter import Transmitter
+from lucid_tron.usdt.errors import InsufficientFunds
 
 _AT_ONCE = 4
 _UNREHEARSED = 2
@@ -34,7 +27,7 @@ _WAITS = (DomainError, LimitExceeded, Unavailable)
 
 
 class Batching:
-    """Pays approved payouts of a book through one router, signed by its operator's wallet.
+    """Pays approved payouts of a book through one router.
 
     `rehearse` says which batches are tried on a node first: "all", or the "first" of a run and those that
     hold payouts of a batch that reverted.
@@ -42,26 +35,16 @@ class Batching:
 
     def __init__(
         self,
-        book: Book,
-        wallets: Signer,
-        wallet_id: str,
-        operator: Address,
-        router: RouterClient,
-        client: TronClient,
-        policy: PayoutPolicy,
-        guard: Guard | None = None,
+        payments: BatchPayments,
+        transmitter: Transmitter[Batch],
         *,
         rehearse: Literal["all", "first"] = "all",
     ) -> None:
-        self._book = book
-        self._batches = BatchBook(book)
-        self._wallets = wallets
-        self._wallet_id = wallet_id
-        self._operator = operator
-        self._router = router
-        self._client = client
-        self._policy = policy
-        self._guard = guard
+        self._payments = payments
+        self._transmitter = transmitter
+        self._book = payments.book
+        self._batches = payments.batches
+        self._router = payments.router
         self._rehearse_all = rehearse == "all"
         self._energy_each = 0
 
@@ -77,6 +60,7 @@ class Batching:
         """
         await self._book.require_running()
         said: dict[str, str] = {}
+        self._payments.look_anew()
         await _in_turns([self._go_on(batch, said) for batch in await self._batches.having()])
         approved = await self._book.having(("approved",), limit) if start else []
         if approved:
@@ -112,9 +96,9 @@ class Batching:
 
     async def _go_on(self, batch: Batch, said: dict[str, str]) -> None:
         try:
-            moved = await self.step(batch)
+            moved = await self._step(batch)
             if moved.state == "solid":
-                moved = await self.step(moved)
+                moved = await self._step(moved)
             state = moved.state if moved.state in ("broadcast", "settled") else f"batch {moved.state}"
             said.update(dict.fromkeys(batch.payouts, state))
         except PayoutsHalted:
@@ -126,8 +110,8 @@ class Batching:
         """Rehearse, sign and send one group; those that a rehearsal finds unpayable wait with the reason."""
         try:
             for part, energy in await self._payable(payouts, said):
-                batch = await self._sign(part, energy)
-                await self._go_on(batch, said)
+                batch = Batch(tuple(payout.id for payout in part), energy=energy)
+                await self._go_on(await self._step(batch), said)
         except PayoutsHalted:
             raise
         except _WAITS as error:
@@ -143,7 +127,7 @@ class Batching:
         if not payouts:
             return []
         try:
-            energy = await self._router.rehearse(self._operator, payouts)
+            energy = await self._router.rehearse(self._payments.payer, payouts)
         except BatchReverts as error:
             return await self._without_the_guilty(payouts, error, said)
         self._energy_each = max(self._energy_each, -(-energy // len(payouts)))
@@ -174,86 +158,14 @@ class Batching:
             await self._book.halt(reason, {"payout": payout.id})
             raise PayoutsHalted(reason)
 
-    async def step(self, batch: Batch) -> Batch:
-        """Take one batch one step further.
-
-        Raises
-        ------
-        LucidError
-            If it cannot go on now; nothing has changed then.
-        """
-        match batch.state:
-            case "signed":
-                return await self._release(batch)
-            case "broadcast":
-                return await self._follow(batch)
-            case "solid":
-                return await self._settle(batch)
-        return batch
-
-    async def _sign(self, payouts: Sequence[Payout], energy: int) -> Batch:
-        await self._book.require_running()
-        raw = await self._router.prepare(self._operator, payouts, energy, self._policy.lifetime_ms)
-        signed = await self._wallets.sign(self._wallet_id, raw, now_ms=raw.timestamp)
-        fault.point("batch-signed")
-        # Ends here: the bytes are nowhere but in lost memory. Its payouts are approved still.
-        attempt = Attempt.of(signed, raw.expiration)
-        batch = Batch(attempt.txid, tuple(payout.id for payout in payouts), attempt)
-        facts = {"expiration_ms": raw.expiration, "fee_limit": raw.fee_limit}
-        return await self._batches.sign(batch, payouts, facts)
-
-    async def _release(self, batch: Batch) -> Batch:
-        await self._book.require_running()
-        fault.point("batch-stored")
-        # Ends here: the bytes are stored and were not sent; the next run sends them.
+    async def _step(self, batch: Batch) -> Batch:
         try:
-            released = await self._batches.move(batch, "broadcast", "broadcast", {})
+            return await self._transmitter.step(batch)
         except WrongState:
+            if batch.state != "signed":
+                raise
             # A payout of it was cancelled in time.
             return await self._batches.void(batch)
-        fault.point("batch-released")
-        # Ends here: it is `broadcast` though nothing was sent; the next run sends the same bytes.
-        if self._guard is not None:
-            await self._guard.advance(self._book)
-        await self._client.broadcast(released.attempt.signed)
-        fault.point("batch-sent")
-        # Ends here: it was sent; the next run finds it on the chain, or sends the same bytes again.
-        return released
-
-    async def _follow(self, batch: Batch) -> Batch:
-        txid = bytes.fromhex(batch.id)
-        payouts = await self._batches.payouts(batch)
-        try:
-            receipt = await self._router.judge(txid, payouts)
-        except UnclearPayment as error:
-            await self._book.halt(error.detail, {"txid": batch.id})
-            raise
-        except NotPaid as error:
-            return await self._reverted(batch, error)
-        if receipt is not None:
-            return await self._batches.move(
-                batch, "solid", "solid", {"block": receipt.block_number}, block_number=receipt.block_number
-            )
-        if await self._client.gone(txid, batch.attempt.expiration_ms):
-            # These bytes can never be mined: every later block is newer than they may be.
-            return await self._batches.move(batch, "expired", "approved", {"expired": True})
-        if self._guard is not None:
-            await self._guard.advance(self._book)
-        await self._client.broadcast(batch.attempt.signed)
-        return batch
-
-    async def _reverted(self, batch: Batch, error: NotPaid) -> Batch:
-        """All or nothing: nobody was paid, and a solid transaction cannot be mined again."""
-        facts = {"why": error.detail}
-        if len(batch.payouts) == 1:
-            return await self._batches.move(batch, "failed", "failed", facts, reason=error.detail[:500])
-        half = -(-len(batch.payouts) // 2)
-        return await self._batches.move(batch, "failed", "approved", facts, batch_limit=half)
-
-    async def _settle(self, batch: Batch) -> Batch:
-        fault.point("batch-solid")
-        # Ends here: it is solid and not in the books; the next run settles it.
-        return await self._batches.move(batch, "settled", "settled", {})
 
     async def _explain(self, payouts: Sequence[Payout], error: LucidError, said: dict[str, str]) -> None:
         for payout in payouts:

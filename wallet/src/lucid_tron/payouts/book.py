@@ -1,34 +1,28 @@
-"""Where payouts are kept, and the only way to change one: with its ledger entry, by compare-and-swap."""
+"""Where payouts are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from lucid_kit.clock import Clock
 from lucid_kit.documents import Collection, Documents, Index, Sort, page_cursor
 from lucid_tron.payouts import ledger
 from lucid_tron.payouts.batch import BATCHES
 from lucid_tron.payouts.errors import OverEpochCap, PayoutConflict, PayoutNotFound, PayoutsHalted, WrongState
 from lucid_tron.payouts.models import OPEN, Payout, PayoutPolicy, State
-from lucid_tron.sending.atomic import atomically
-
-T = TypeVar("T")
+from lucid_tron.sending.books import Books
 
 PAYOUTS = Collection("payouts", Index("state"), Index("epoch"))
 EPOCHS = Collection("payout_epochs")
 HALT = Collection("payout_halt")
 
 
-class Book:
+class Book(Books[Payout]):
     """Payouts with their ledger. Every public method is one transaction."""
 
     collections = (PAYOUTS, EPOCHS, HALT, BATCHES, ledger.LEDGER)
-
-    def __init__(self, documents: Documents, clock: Clock) -> None:
-        self.documents = documents
-        self.clock = clock
+    kept = PAYOUTS
+    moved = WrongState
 
     async def get(self, payout_id: str) -> Payout:
         """A payout.
@@ -111,7 +105,7 @@ class Book:
         await self._count(inside, payout, policy)
         await inside.insert(PAYOUTS.name, payout.to_document())
         facts = {"epoch": payout.epoch, "recipient": str(payout.recipient), "amount": payout.amount}
-        await self._tell(inside, "intent", payout, facts | {"by": payout.submitted_by})
+        await self.tell(inside, "intent", payout.id, facts | {"by": payout.submitted_by})
         return payout
 
     async def _count(self, inside: Documents, payout: Payout, policy: PayoutPolicy) -> None:
@@ -146,24 +140,18 @@ class Book:
         async def change(inside: Documents) -> list[Payout]:
             found = []
             for payout, state, changes in moves:
-                moved = await swap(inside, payout, state, **changes)
-                await self._tell(inside, state, moved, {"from": payout.state, **facts})
+                moved = await self.swap(inside, payout, state, **changes)
+                await self.tell(inside, state, moved.id, {"from": payout.state, **facts})
                 found.append(moved)
             return found
 
         return await self.atomically(change)
 
-    async def explain(self, payout: Payout, reason: str) -> None:
-        """Say why a payout waits. Not a change of it, so not in the ledger."""
-        if payout.reason != reason:
-            expect = {"version": payout.version}
-            await self.documents.update(PAYOUTS.name, payout.id, {"reason": reason[:500]}, expect=expect)
-
     async def record(self, kind: str, facts: Mapping[str, Any]) -> None:
         """An entry of the ledger that is about no payout: funding, a halt, a resumption."""
 
         async def change(inside: Documents) -> None:
-            await ledger.append(inside, kind, None, facts, self.clock.now_ms())
+            await self.tell(inside, kind, None, facts)
 
         await self.atomically(change)
 
@@ -173,7 +161,7 @@ class Book:
         async def change(inside: Documents) -> None:
             if await inside.get(HALT.name, "halt") is None:
                 await inside.insert(HALT.name, {"id": "halt", "reason": reason, "facts": dict(facts)})
-                await ledger.append(inside, "halted", None, {"reason": reason, **facts}, self.clock.now_ms())
+                await self.tell(inside, "halted", None, {"reason": reason, **facts})
 
         await self.atomically(change)
 
@@ -182,7 +170,7 @@ class Book:
 
         async def change(inside: Documents) -> None:
             if await inside.delete(HALT.name, "halt"):
-                await ledger.append(inside, "resumed", None, {"by": who, "why": why}, self.clock.now_ms())
+                await self.tell(inside, "resumed", None, {"by": who, "why": why})
 
         await self.atomically(change)
 
@@ -197,25 +185,3 @@ class Book:
         found = await self.documents.get(HALT.name, "halt")
         if found is not None:
             raise PayoutsHalted(found["reason"], **found["facts"])
-
-    async def _tell(self, inside: Documents, kind: str, payout: Payout, facts: Mapping[str, Any]) -> None:
-        await ledger.append(inside, kind, payout.id, facts, self.clock.now_ms())
-
-    async def atomically(self, change: Callable[[Documents], Awaitable[T]]) -> T:
-        """Run a change in a transaction, again if another's came between."""
-        return await atomically(self.documents, change)
-
-
-async def swap(inside: Documents, payout: Payout, state: State, **changes: Any) -> Payout:
-    """Replace a payout inside a transaction, if it is still as it was read.
-
-    Raises
-    ------
-    WrongState
-        If it changed meanwhile.
-    """
-    moved = replace(payout, state=state, version=payout.version + 1, **{"reason": None} | changes)
-    expect = {"version": payout.version, "state": payout.state}
-    if not await inside.replace(PAYOUTS.name, moved.to_document(), expect=expect):
-        raise WrongState(f"Payout {payout.id} is no longer {payout.state} (version {payout.version})")
-    return moved

@@ -102,7 +102,7 @@ class Payout:
 
     def to_document(self) -> dict[str, Any]:
         """As it is stored."""
-        document = asdict(self)
+        document = {name: getattr(self, name) for name in self.__dataclass_fields__}
         document["recipient"] = str(self.recipient)
         document["approvals"] = list(self.approvals)
         document["attempts"] = [asdict(attempt) for attempt in self.attempts]

@@ -12,15 +12,15 @@ from typing import Any, Literal
 from lucid_kit.errors import DomainError, LimitExceeded, Unavailable
 from lucid_tron.client.client import TronClient
 from lucid_tron.codec.address import Address
-from lucid_tron.codec.transaction import RawTransaction
+from lucid_tron.payouts.batch import Batch
 from lucid_tron.payouts.batching import Batching
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.errors import InvalidPayout, PayoutsHalted, SecondPersonNeeded, WrongState
 from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import OPEN, Payout, PayoutPolicy, State
+from lucid_tron.payouts.payments import BatchPayments, SinglePayments
 from lucid_tron.payouts.router import RouterClient
-from lucid_tron.sending.transmitter import Arrival, Signer, Transmitter
-from lucid_tron.usdt.errors import UnclearPayment
+from lucid_tron.sending.transmitter import Signer, Transmitter
 from lucid_tron.usdt.manager import UsdtManager
 
 _CHUNK = 200
@@ -53,11 +53,13 @@ class PayoutProcessor:
         self._policy = policy
         self._guard = guard
         self._router = router
-        self._batching = router and Batching(
-            book, wallets, wallet_id, hot, router, client, policy, guard, rehearse=rehearse
-        )
-        payment = _Payment(book, wallet_id, hot, usdt, policy, guard)
-        self._transmitter = Transmitter[Payout](payment, wallets, client)
+        self._batching: Batching | None = None
+        if router is not None:
+            batches = BatchPayments(book, wallet_id, hot, policy, guard, router)
+            transmitter = Transmitter[Batch](batches, wallets, client)
+            self._batching = Batching(batches, transmitter, rehearse=rehearse)
+        payments = SinglePayments(book, wallet_id, hot, policy, guard, usdt)
+        self._transmitter = Transmitter[Payout](payments, wallets, client)
 
     # --- what people and services ask ---
 
@@ -204,62 +206,3 @@ class PayoutProcessor:
         if payout.in_batch or (self._batching and payout.state == "approved"):
             raise WrongState(f"Payout {payout.id} is paid in a batch")
         return await self._transmitter.step(payout)
-
-
-class _Payment:
-    """What it means to send a payout: a transfer of USDT whose memo is its id."""
-
-    def __init__(
-        self,
-        book: Book,
-        wallet_id: str,
-        hot: Address,
-        usdt: UsdtManager,
-        policy: PayoutPolicy,
-        guard: Guard | None,
-    ) -> None:
-        self._book = book
-        self._guard = guard
-        self._wallet_id = wallet_id
-        self._hot = hot
-        self._usdt = usdt
-        self._policy = policy
-        self.require_running = book.require_running
-        self.move = book.move
-
-    def wallet_of(self, _payout: Payout) -> str:
-        return self._wallet_id
-
-    async def before_leaving(self) -> None:
-        """Bytes leave only after the ledger's head with them is kept outside of the database."""
-        if self._guard is not None:
-            await self._guard.advance(self._book)
-
-    async def prepare(self, payout: Payout) -> RawTransaction:
-        prepared = await self._usdt.prepare_transfer(
-            self._hot,
-            payout.recipient,
-            payout.amount,
-            memo=payout.id.encode(),
-            lifetime_ms=self._policy.lifetime_ms,
-        )
-        return prepared.raw
-
-    async def arrival(self, payout: Payout, txid: bytes) -> Arrival | None:
-        transfer = await self._usdt.paid(txid, self._hot, payout.recipient, payout.amount)
-        if transfer is None:
-            return None
-        return Arrival(
-            {"block": transfer.block_number, "credited": transfer.amount},
-            {"credited": transfer.amount, "block_number": transfer.block_number},
-        )
-
-    async def unclear(self, payout: Payout, error: UnclearPayment) -> None:
-        facts = {"txid": payout.attempt.txid}
-        await self._book.halt(f"Payout {payout.id}: {error.detail}", facts)
-
-    def expired(self, _payout: Payout) -> Literal["approved", "failed"]:
-        return "approved"
-
-    def settlement(self, payout: Payout) -> dict[str, Any]:
-        return {"amount": payout.amount, "credited": payout.credited}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from lucid_tron import abi
-from lucid_tron.client.client import TronClient
+from lucid_tron.client.client import Reference, TronClient
 from lucid_tron.client.errors import CallReverted
-from lucid_tron.client.models import Receipt
+from lucid_tron.client.models import ChainParameters, Receipt, Resources
 from lucid_tron.codec.address import Address
 from lucid_tron.codec.contracts import TriggerSmartContract
 from lucid_tron.codec.transaction import RawTransaction
@@ -19,7 +21,7 @@ from lucid_tron.payouts.batch import batch_label, router_id
 from lucid_tron.payouts.errors import BatchReverts
 from lucid_tron.payouts.models import Payout
 from lucid_tron.usdt.errors import InsufficientFunds, NotPaid, TokenPaused, UnclearPayment
-from lucid_tron.usdt.fees import FeePolicy, bandwidth_of, fee_for
+from lucid_tron.usdt.fees import Fee, FeePolicy, bandwidth_of, fee_for
 from lucid_tron.usdt.manager import UsdtManager
 from lucid_tron.usdt.transfers import transfers_in
 
@@ -27,6 +29,41 @@ PAY_BATCH = "payBatch(bytes32,(bytes32,address,uint256)[])"
 _PAID = keccak256(b"Paid(bytes32,bytes32,address,uint256)")
 DEFAULT_FEES = FeePolicy(cap=1_500_000_000)
 """A batch of thirty to new holders takes some 5.5 million energy: 550 TRX at 100 sun, and the margin."""
+
+
+@dataclass(slots=True)
+class Outlook:
+    """What the chain charged and the operator had when it was looked, less what was prepared since.
+
+    The balance is of solid blocks and does not know of what is on its way: so several batches must be
+    counted one after the other. Sun, units of energy and bytes of bandwidth.
+    """
+
+    operator: Address
+    reference: Reference
+    parameters: ChainParameters
+    resources: Resources
+    held: int
+
+    def take(self, fee: Fee, size: int) -> None:
+        """Count one more transaction.
+
+        Raises
+        ------
+        InsufficientFunds
+            If it costs more TRX than are left; then nothing is counted.
+        """
+        free = size <= self.resources.bandwidth
+        burned = fee.burned + (0 if free else size * self.parameters.bandwidth_price)
+        if self.held < burned:
+            raise InsufficientFunds(
+                f"{self.operator} lacks {burned - self.held} sun for fees",
+                missing_sun=burned - self.held,
+                held_sun=self.held,
+            )
+        self.held -= burned
+        energy = max(0, self.resources.energy - fee.energy)
+        self.resources = Resources(energy, self.resources.bandwidth - (size if free else 0))
 
 
 class RouterClient:
@@ -73,31 +110,34 @@ class RouterClient:
             raise _explained(error, payouts) from error
         return called.energy
 
+    async def look(self, operator: Address) -> Outlook:
+        """What batches of one round are prepared from, asked together."""
+        reference, parameters, resources, held = await asyncio.gather(
+            self._client.reference(),
+            self._client.parameters_agreed(),
+            self._client.resources(operator),
+            self._client.balance_agreed(operator),
+        )
+        return Outlook(operator, reference, parameters, resources, held)
+
     async def prepare(
-        self, operator: Address, payouts: Sequence[Payout], energy: int, lifetime_ms: int
+        self, outlook: Outlook, payouts: Sequence[Payout], energy: int, lifetime_ms: int
     ) -> RawTransaction:
-        """The transaction that pays a batch, ready to be signed.
+        """The transaction that pays a batch, ready to be signed; its cost is taken off the outlook.
 
         Raises
         ------
         FeeTooHigh, InsufficientFunds
-            If it needs a higher fee limit than allowed, or more TRX than the operator has.
+            If it needs a higher fee limit than allowed, or more TRX than the operator has left.
         """
-        parameters = await self._client.parameters_agreed()
-        resources = await self._client.resources(operator)
-        fee = fee_for(energy, parameters, resources, self._fees)
+        fee = fee_for(energy, outlook.parameters, outlook.resources, self._fees)
         raw = await self._client.prepare(
-            TriggerSmartContract(operator, self.address, data=_call(payouts)),
+            TriggerSmartContract(outlook.operator, self.address, data=_call(payouts)),
             lifetime_ms=lifetime_ms,
             fee_limit=fee.limit,
+            reference=outlook.reference,
         )
-        size = bandwidth_of(raw)
-        burned = fee.burned + (size * parameters.bandwidth_price if size > resources.bandwidth else 0)
-        held = await self._client.balance_agreed(operator)
-        if held < burned:
-            raise InsufficientFunds(
-                f"{operator} lacks {burned - held} sun for fees", missing_sun=burned - held, held_sun=held
-            )
+        outlook.take(fee, bandwidth_of(raw))
         return raw
 
     async def judge(self, txid: bytes, payouts: Sequence[Payout]) -> Receipt | None:

@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from lucid_kit.clock import Clock
 from lucid_kit.documents import Collection, Documents, Index
 from lucid_kit.errors import DomainError, NotFound, ValidationFailed
 from lucid_tron.payouts import ledger
-from lucid_tron.sending.atomic import atomically
 from lucid_tron.sending.attempt import Attempt
+from lucid_tron.sending.books import Books
 
 ORDERS = Collection("orders", Index("state"), Index("subject", "state"))
 TXIDS = Collection("order_transactions")
@@ -109,14 +108,12 @@ class Order:
         return cls(**fields)
 
 
-class OrderBook:
+class OrderBook(Books[Order]):
     """Orders with their ledger. Every public method is one transaction."""
 
     collections = (ORDERS, TXIDS, ledger.LEDGER)
-
-    def __init__(self, documents: Documents, clock: Clock) -> None:
-        self.documents = documents
-        self._clock = clock
+    kept = ORDERS
+    moved = OrderMoved
 
     async def get(self, order_id: str) -> Order:
         """An order.
@@ -172,10 +169,10 @@ class OrderBook:
                 return known
             await inside.insert(ORDERS.name, order.to_document())
             facts = {"kind": order.kind, "subject": order.subject, "terms": dict(order.terms)}
-            await self._tell(inside, "ordered", order, facts | {"by": order.asked_by})
+            await self.tell(inside, "ordered", order.id, facts | {"by": order.asked_by})
             return order
 
-        return await atomically(self.documents, change)
+        return await self.atomically(change)
 
     async def move(
         self, order: Order, /, state: OrderState, facts: Mapping[str, Any], **changes: Any
@@ -189,21 +186,18 @@ class OrderBook:
         SameTransaction
             If it was signed as a transaction that stands for another order.
         """
-        moved = replace(order, state=state, version=order.version + 1, **{"reason": None} | changes)
 
         async def change(inside: Documents) -> Order:
+            moved = await self.swap(inside, order, state, **changes)
             if state == "signed":
                 known = await inside.get(TXIDS.name, moved.attempt.txid)
                 if known is not None:
                     raise SameTransaction(f"Order {known['order']} is the same transaction as {order.id}")
                 await inside.insert(TXIDS.name, {"id": moved.attempt.txid, "order": order.id})
-            expect = {"version": order.version, "state": order.state}
-            if not await inside.replace(ORDERS.name, moved.to_document(), expect=expect):
-                raise OrderMoved(f"Order {order.id} is no longer {order.state} (version {order.version})")
-            await self._tell(inside, f"order-{state}", moved, {"from": order.state, **facts})
+            await self.tell(inside, f"order-{state}", moved.id, {"from": order.state, **facts})
             return moved
 
-        return await atomically(self.documents, change)
+        return await self.atomically(change)
 
     async def cancel(self, order_id: str, who: str) -> Order:
         """Give an order up, as long as its bytes have not left this machine.
@@ -218,12 +212,3 @@ class OrderBook:
             raise OrderMoved(f"Order {order_id} is {order.state} and cannot be cancelled")
         kept = order.without_bytes() if order.attempts else order
         return await self.move(order, "cancelled", {"by": who}, attempts=kept.attempts)
-
-    async def explain(self, order: Order, reason: str) -> None:
-        """Say why an order waits. Not a change of it, so not in the ledger."""
-        if order.reason != reason:
-            expect = {"version": order.version}
-            await self.documents.update(ORDERS.name, order.id, {"reason": reason[:500]}, expect=expect)
-
-    async def _tell(self, inside: Documents, kind: str, order: Order, facts: Mapping[str, Any]) -> None:
-        await ledger.append(inside, kind, order.id, facts, self._clock.now_ms())

@@ -7,17 +7,18 @@ so prices that py-evm takes in parts are added up before they are rounded.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from eth.exceptions import Halt, InvalidInstruction, OutOfGas, VMError
 from eth.vm.computation import BaseComputation, memory_gas_cost
 from eth.vm.opcode import _FastOpcode
+from eth.vm.opcode_values import STOP
 
 from lucid_tron.devnet.evm.calls import OutOfMemory
 from lucid_tron.devnet.evm.opcodes import TRON_OPCODES
 from lucid_tron.devnet.evm.precompiles import PRECOMPILES
+from lucid_tron.devnet.evm.translation import PLAIN, STUCK, parts_of
 
-PLAIN = 10_000
 CODE_BYTE_ENERGY = 200
 MEMORY_LIMIT = 3 * 1024 * 1024
 
@@ -45,6 +46,9 @@ class TronComputation(BaseComputation):
         code: Any = self.code
         code.valid_positions, code.invalid_positions = _jumps(message.code)
         self.factor = PLAIN + transaction_context.factors.get(message.storage_address, 0)
+        # py-evm looks these up by a property that is slower than most of what is done with them.
+        for name in ("stack_pop_ints", "stack_pop1_int", "stack_pop1_bytes", "stack_push_int"):
+            setattr(self, name, getattr(self._stack, name.removeprefix("stack_")))
         self._step = 0  # price of the present step, without surcharge
         self._surcharge = 0  # what was charged on top of it so far
 
@@ -70,7 +74,7 @@ class TronComputation(BaseComputation):
         self._gas_meter.consume_gas(self._gas_meter.gas_remaining, "the run failed")
 
     def extend_memory(self, start_position: int, size: int) -> None:
-        if not size:
+        if not size or start_position + size <= len(self._memory):
             return
         if start_position + size > MEMORY_LIMIT:
             raise OutOfMemory(f"{start_position + size} bytes of memory; the limit is {MEMORY_LIMIT}")
@@ -145,23 +149,52 @@ class TronComputation(BaseComputation):
         return self
 
     def _play(self) -> None:
-        """Run the code to its end. Most steps have one fixed price; they are charged here, for speed."""
-        meter, factor, run = self._gas_meter, self.factor, self.run
-        for opcode in self.code:
-            plain = _PLAIN_STEPS[opcode]
-            if plain is None:
-                self._step = self._surcharge = 0
-                instruction = TRON_OPCODES.get(opcode)
-                if instruction is None:
-                    raise InvalidInstruction(f"0x{opcode:02x} is no instruction")
-                instruction(computation=self)
-                continue
-            price, logic = plain
-            charge = price * factor // PLAIN
-            left = meter.gas_remaining - charge
-            if left < 0:
-                raise OutOfGas(f"0x{opcode:02x} needs {charge}, {left + charge} are left")
-            meter.gas_remaining = left
-            run.penalty += charge - price
-            self._step, self._surcharge = price, charge - price
-            logic(self)
+        """Run the code to its end: by parts where they are translated, else one instruction after another.
+
+        Every instruction leaves at most one item of bytes, on top; here the stack holds integers only.
+        """
+        stack, memory, meter, code = (
+            cast("Any", self._stack),
+            cast("Any", self._memory),
+            self._gas_meter,
+            self.code,
+        )
+        values = stack.values
+        part_at, raw, size = parts_of(self.msg.code, self.factor).at, self.msg.code, len(self.msg.code)
+        place = 0
+        while True:
+            part = part_at(place)
+            if (
+                part is not None
+                and meter.gas_remaining >= part.charge
+                and part.need <= len(values) <= part.room
+            ):
+                follows = part.run(values, self, memory._bytes)
+                if follows != STUCK:
+                    place = follows
+                    continue
+            code.program_counter = place + 1
+            self._step_by(raw[place] if place < size else STOP)
+            place = code.program_counter
+            if values and type(values[-1]) is not int:
+                values[-1] = int.from_bytes(values[-1], "big")
+
+    def _step_by(self, opcode: int) -> None:
+        """One instruction. Most have one fixed price, which is charged here, for speed."""
+        plain = _PLAIN_STEPS[opcode]
+        if plain is None:
+            self._step = self._surcharge = 0
+            instruction = TRON_OPCODES.get(opcode)
+            if instruction is None:
+                raise InvalidInstruction(f"0x{opcode:02x} is no instruction")
+            instruction(computation=self)
+            return
+        price, logic = plain
+        charge = price * self.factor // PLAIN
+        left = self._gas_meter.gas_remaining - charge
+        if left < 0:
+            raise OutOfGas(f"0x{opcode:02x} needs {charge}, {left + charge} are left")
+        self._gas_meter.gas_remaining = left
+        self.run.penalty += charge - price
+        self._step, self._surcharge = price, charge - price
+        logic(self)
