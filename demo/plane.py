@@ -42,7 +42,9 @@ class Plane:
         self.services: dict[str, str] = ready["services"]
         self.usdt: str = ready["usdt"]
         self.hot: str = ready["hot_wallet"]
+        self.router: str = ready["router"]
         self.node: str = ready["devnet"]["url"]
+        self.faucet: str = ready["devnet"]["faucet"]["private_key"]
         return self
 
     def __exit__(

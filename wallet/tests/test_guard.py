@@ -108,7 +108,7 @@ async def test_a_restored_database_is_brought_up_to_the_chain_and_pays_the_rest(
         plane = await a_plane(inside, before.tron, guard)
         with pytest.raises(BooksNotNewest):
             await guard.check(plane.book)
-        recovery = Recovery(plane.book, plane.client, plane.books._hot)
+        recovery = Recovery(plane.book, plane.client, plane.books.payer)
         blocks = (1, len(plane.tron.blocks) - 25)
         blind = await recovery.adopt(*blocks, "carla")
         assert (len(blind.payouts), len(blind.unknown)) == (0, 4)
@@ -131,7 +131,7 @@ async def test_a_chain_that_paid_something_else_is_not_adopted(inside: Path, out
     plane = await a_plane(inside, before.tron)
     await plane.processor.submit("pay_0003", 1, str(BOB.address), 7, "service")
     with pytest.raises(BooksContradictChain):
-        await Recovery(plane.book, plane.client, plane.books._hot).adopt(
+        await Recovery(plane.book, plane.client, plane.books.payer).adopt(
             1, len(plane.tron.blocks) - 25, "carla"
         )
     assert await plane.state("pay_0003") == "intent"

@@ -49,15 +49,19 @@ class KycRouter:
         attested, level = await self._read("levelOf(address)", ("bool", "uint8"), subject)
         return int(level) if attested else None
 
+    async def level_cap(self, level: int) -> int:
+        """The most units that a subject of a level may get in one epoch."""
+        return int((await self._read("levelCap(uint8)", ("uint256",), level))[0])
+
     async def allowance(self, subject: Address) -> int:
         """Units that a subject may still get in the router's present epoch."""
         level = await self.level(subject)
         if level is None:
             return 0
-        (cap,) = await self._read("levelCap(uint8)", ("uint256",), level)
+        cap = await self.level_cap(level)
         (epoch,) = await self._read("currentEpoch()", ("uint256",))
         (received,) = await self._read("receivedInEpoch(uint256,address)", ("uint256",), epoch, subject)
-        return max(0, int(cap) - int(received))
+        return max(0, cap - int(received))
 
     async def prepare_attest(self, sender: Address, signed: SignedAttestation) -> RawTransaction:
         """The transaction that brings an attestation; anybody may send it.

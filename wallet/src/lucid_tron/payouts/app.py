@@ -11,23 +11,30 @@ from lucid_kit.clock import Clock, SystemClock
 from lucid_kit.http import create_app
 from lucid_proof.errors import ProofError
 from lucid_proof.trust import TrustPolicy
+from lucid_tron.client.client import TronClient
+from lucid_tron.codec.address import Address
+from lucid_tron.codec.errors import CodecError
 from lucid_tron.payouts import api
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.desk import PayoutDesk
 from lucid_tron.payouts.errors import BooksNotNewest
 from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import PayoutPolicy
+from lucid_tron.payouts.payer import require_router
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
+from lucid_tron.payouts.router import RouterClient
 from lucid_tron.payouts.settings import PayoutsSettings
 from lucid_tron.plane import VERSION, PlaneUnusable, connect, open_store, running, verifier
 from lucid_tron.settlement.service import Settlements
+from lucid_tron.usdt.manager import UsdtManager
 from lucid_tron.wallets.remote import RemoteWallets
 
 
 def build(settings: PayoutsSettings) -> FastAPI:
     """The app. Nothing is paid before the books were compared with the chain."""
     client, usdt = connect(settings)
+    router = router_of(settings, client, usdt)
     trusted, authorities, policy = chains(settings), rate_authorities(settings), policy_of(settings)
 
     async def nodes() -> None:
@@ -45,9 +52,14 @@ def build(settings: PayoutsSettings) -> FastAPI:
             book = Book(documents, clock)
             guard = stack.enter_context(Guard(settings.head)) if settings.head else None
             hot = await wallets.get(settings.wallet)
-            processor = PayoutProcessor(book, wallets, hot.id, hot.address, usdt, client, policy, guard=guard)
-            reconciliation = Reconciliation(book, hot.address, usdt, client)
-            own = frozenset({hot.address, usdt.token})
+            if router is not None:
+                await require_router(client, router.address, settings.router_kind, usdt.token, hot.address)
+            processor = PayoutProcessor(
+                book, wallets, hot.id, hot.address, usdt, client, policy, router=router, guard=guard
+            )
+            payer = router.address if router else hot.address
+            reconciliation = Reconciliation(book, payer, usdt, client)
+            own = frozenset({hot.address, usdt.token, payer})
             settlements = Settlements(documents, clock, trusted, authorities, own)
             await settlements.prepare()
             desk = PayoutDesk(
@@ -60,6 +72,7 @@ def build(settings: PayoutsSettings) -> FastAPI:
                 guard,
             )
             # Before anything is signed: a database from yesterday's backup is found out here.
+            await reconciliation.claim()
             await reconciliation.enforce()
             if guard is not None:
                 with contextlib.suppress(BooksNotNewest):  # then payouts are stopped, and people can ask why
@@ -80,6 +93,22 @@ def build(settings: PayoutsSettings) -> FastAPI:
         ready={"nodes": nodes},
         lifespan=life,
     )
+
+
+def router_of(settings: PayoutsSettings, client: TronClient, usdt: UsdtManager) -> RouterClient | None:
+    """The router that payments go through, not looked at yet; None if the hot wallet pays itself.
+
+    Raises
+    ------
+    PlaneUnusable
+        If its address is none.
+    """
+    if not settings.router:
+        return None
+    try:
+        return RouterClient(client, usdt, Address.parse(settings.router))
+    except CodecError as error:
+        raise PlaneUnusable(f"router: {error.detail}") from error
 
 
 def policy_of(settings: PayoutsSettings) -> PayoutPolicy:

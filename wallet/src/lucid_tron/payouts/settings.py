@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from lucid_tron.payouts.payer import RouterKind
 from lucid_tron.plane import NetworkSettings
 
 
@@ -18,6 +19,11 @@ class PayoutsSettings(NetworkSettings):
     wallets_url: str = Field(description="Base URL of the wallets service, which signs.")
     token_file: Path = Field(description="File with the token that this service shows to it.")
     wallet: str = Field(description="Id of the hot wallet, as the wallets service knows it.")
+    router: str = Field(
+        default="",
+        description="Address of the payout router, whose operator the hot wallet is; empty: it pays itself.",
+    )
+    router_kind: RouterKind = Field(default="v0", description="v0, or kyc: pays only who is attested.")
     head: Path | None = Field(
         default=None,
         description="Directory of the ledger's head, in no backup of the database; older books send nothing.",

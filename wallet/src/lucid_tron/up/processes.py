@@ -42,8 +42,9 @@ def service(
     network: Network,
     ports: Mapping[str, int],
     hot: str = "",
+    router: str = "",
 ) -> Process:
-    """One of the six. `hot` is the id of the wallet that payouts are paid from."""
+    """One of the six. `hot` is the id of the wallet that signs payouts, `router` what they go through."""
     given: dict[str, str] = {
         "DATA": str(directory.service(name)),
         "JWKS": str(directory.jwks),
@@ -63,6 +64,7 @@ def service(
         given |= {"CLIENT_URL": url(ports, "client"), "USDT_URL": url(ports, "usdt")}
     if name == "payouts":
         given |= {"WALLET": hot, "HEAD": str(directory.head)}
+        given |= {"ROUTER": router, "ROUTER_KIND": settings.router} if router else {}
     if name == "gateway":
         given["WEBHOOK_SECRET_FILE"] = str(directory.service(name) / "webhook.secret")
     if name in ("staking", "gateway") and network.name == "devnet":

@@ -17,9 +17,12 @@ from lucid_kit.files import DirectoryLock, make_dirs, write_atomic
 from lucid_kit.http import Client
 from lucid_kit.supervisor import Supervisor
 from lucid_tron.client.profiles import PROFILES
+from lucid_tron.codec.address import Address
 from lucid_tron.keys import mnemonic
+from lucid_tron.payouts.router import DEFAULT_FEES
 from lucid_tron.up.directory import SERVICES, TOKEN_LIFE_S, Directory
 from lucid_tron.up.processes import Network, devnet, service, url, urls
+from lucid_tron.up.router import MOST_IN_EPOCH, MOST_IN_PAYOUT, router_on_devnet
 from lucid_tron.up.settings import UpSettings
 from lucid_tron.wallets.remote import token_from
 
@@ -89,19 +92,21 @@ class Up:
         network, own = await self._network(supervisor, ports["devnet"])
         if network.name == "devnet":
             self._make_phrases()
-        hot = ""
+        hot = router = ""
         for name in SERVICES:
             if name == "payouts":
                 hot = await self._hot_wallet(url(ports, "wallets"), network, own)
-            await supervisor.start(service(name, directory, settings, network, ports, hot))
+                router = await self._router(url(ports, "wallets"), hot, own)
+            await supervisor.start(service(name, directory, settings, network, ports, hot, router))
         if own is not None:
-            await self._fund(url(ports, "wallets"), url(ports, "payouts"), hot, own)
+            await self._fund(url(ports, "wallets"), url(ports, "payouts"), hot, router, own)
         return {
             "ready": True,
             "pid": os.getpid(),
             "network": network.name,
             "usdt": network.usdt,
             "hot_wallet": hot,
+            "router": router,
             "services": urls(ports),
             "devnet": own,
             "token_file": str(directory.token("operator")),
@@ -152,13 +157,32 @@ class Up:
             sealed = {"blocks": self._settings.solid_lag + 2}
             (await http.post("/admin/mine", json=sealed)).raise_for_status()
 
-    async def _fund(self, wallets: str, payouts: str, hot: str, own: dict[str, Any]) -> None:
-        """Give the hot wallet worthless money, and enter it into the books."""
+    async def _router(self, wallets: str, hot: str, own: dict[str, Any] | None) -> str:
+        """The router on our own devnet, which the hot wallet may spend from and nothing else; "" without.
+
+        A network of others has its router by its owner's hand: LUCID_TRON_PAYOUTS_ROUTER names it.
+        """
+        settings = self._settings
+        if own is None or settings.router == "none":
+            return ""
+        async with self._ask(wallets) as client:
+            operator = Address.parse((await client.get(f"/wallets/{hot}")).json()["address"])
+            record = self._directory.router
+            router = await router_on_devnet(own, settings.router, operator, settings.issuers, record)
+            most = {"per_payment": MOST_IN_PAYOUT, "per_day": MOST_IN_EPOCH}
+            rules = {"caps": {str(router): most}, "fee_cap": DEFAULT_FEES.cap}
+            await client.request("PUT", f"/wallets/{hot}", json=rules)
+        return str(router)
+
+    async def _fund(self, wallets: str, payouts: str, hot: str, router: str, own: dict[str, Any]) -> None:
+        """Give worthless USDT to who pays, TRX for fees to the hot wallet, and enter it into the books."""
         async with self._ask(wallets) as client:
             address = (await client.get(f"/wallets/{hot}")).json()["address"]
         async with httpx.AsyncClient(base_url=own["url"], timeout=60, trust_env=False) as node:
-            wanted = {"address": address, "trx": 100_000 * _TRX, "usdt": self._settings.funds}
-            answer = (await node.post("/admin/faucet", json=wanted)).raise_for_status().json()
+            fees = {"address": address, "trx": 100_000 * _TRX}
+            (await node.post("/admin/faucet", json=fees)).raise_for_status()
+            funds = {"address": router or address, "usdt": self._settings.funds}
+            answer = (await node.post("/admin/faucet", json=funds)).raise_for_status().json()
         await self._solidify(own["url"])
         async with self._ask(payouts) as client:
             await client.post("/payouts/deposits", json={"txid": answer["transactions"][-1]})

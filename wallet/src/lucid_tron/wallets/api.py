@@ -67,13 +67,14 @@ class NewWallet(BaseModel):
 
 
 class Change(BaseModel):
-    """What to change of a wallet. Caps are replaced as a whole."""
+    """What to change of a wallet. Caps are replaced as a whole; `fee_cap`: highest fee limit, sun."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str | None = Field(default=None, min_length=1, max_length=64)
     archived: bool | None = None
     caps: Caps | None = None
+    fee_cap: Amount | None = None
 
 
 class ToSign(BaseModel):
@@ -105,6 +106,7 @@ class WalletOut(BaseModel):
     address: str
     created: str
     caps: dict[str, CapIn]
+    fee_cap: int
     permission_id: int
     parent: str | None
     path: str | None
@@ -143,7 +145,6 @@ SigningService = Annotated[Principal, needs("tron:sign")]
 def _out(wallet: Wallet) -> dict[str, Any]:
     document = wallet.to_document()
     document["created"] = rfc3339(document.pop("created_ms"))
-    document.pop("fee_cap")
     return document
 
 
@@ -215,6 +216,8 @@ async def change(wallet_id: Id, body: Change, service: Service, who: Admin) -> d
         found = await service.archive(wallet_id, archived=body.archived)
     if body.caps is not None:
         found = await service.set_caps(wallet_id, _caps(body.caps))
+    if body.fee_cap is not None:
+        found = await service.set_fee_cap(wallet_id, body.fee_cap)
     get_logger().info(
         "wallet.changed", wallet=wallet_id, by=who.subject, members=sorted(body.model_fields_set)
     )
