@@ -28,7 +28,7 @@ from lucid_tron.keys.signing import signers
 from lucid_tron.payouts import app as payouts_app
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.desk import PayoutDesk
-from lucid_tron.payouts.errors import OverEpochCap
+from lucid_tron.payouts.errors import StatementWaits
 from lucid_tron.payouts.models import PayoutPolicy
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
@@ -329,8 +329,16 @@ async def test_a_statement_approves_what_is_small_and_leaves_the_rest_to_people(
     assert await states(desk) == {500_000: "approved", 501_000: "intent"}
 
 
+@pytest.mark.parametrize(
+    ("point", "asked"),
+    [
+        ("statement-stored", {}),
+        ("settlement-accepted", {}),
+        ("statement-asked", {100_000: "intent", 200_000: "intent"}),
+    ],
+)
 async def test_a_service_killed_after_it_stored_a_statement_asks_for_its_payouts_when_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str, asked: dict[int, str]
 ) -> None:
     log = TestLog("lucid.local/desk")
     desk = await a_desk(tmp_path, log)
@@ -338,14 +346,14 @@ async def test_a_service_killed_after_it_stored_a_statement_asks_for_its_payouts
     statement = a_statement(log, 1, {"ann": 100, "bob": 200})
 
     def die(name: str) -> None:
-        if name == "statement-stored":
+        if name == point:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(fault, "point", die)
     with pytest.raises(KeyboardInterrupt):
         await desk.accept(statement)
     monkeypatch.undo()
-    assert await states(desk) == {}
+    assert await states(desk) == asked
     with pytest.raises(StatementReplayed):
         await desk.accept(statement)
     assert await desk.resubmit(log.origin, 1) == (2, 2)
@@ -353,14 +361,34 @@ async def test_a_service_killed_after_it_stored_a_statement_asks_for_its_payouts
     assert await desk.resubmit(log.origin, 1) == (2, 0)
 
 
+async def test_a_statement_becomes_payouts_in_one_transaction_and_is_approved_in_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, names = TestLog("lucid.local/desk"), [f"op{n}" for n in range(40)]
+    desk = await a_desk(tmp_path, log, per_epoch=10**9)
+    await with_rates(desk, log, *names)
+    begun = 0
+    transaction = desk.book.documents.transaction
+
+    def counted() -> Any:
+        nonlocal begun
+        begun += 1
+        return transaction()
+
+    monkeypatch.setattr(desk.book.documents, "transaction", counted)
+    _, approved = await desk.accept(a_statement(log, 1, dict.fromkeys(names, 7)))
+    assert (approved, begun) == (40, 3)  # the statement, its payouts, their approval
+
+
 async def test_a_statement_above_the_epochs_cap_waits_for_the_cap_and_is_not_lost(tmp_path: Path) -> None:
     log = TestLog("lucid.local/desk")
     desk = await a_desk(tmp_path, log, per_epoch=250_000)
     await with_rates(desk, log, "ann", "bob")
-    with pytest.raises(OverEpochCap):
+    with pytest.raises(
+        StatementWaits, match=r"epoch 1 of 'lucid.local/desk' is accepted.*250000 are allowed"
+    ):
         await desk.accept(a_statement(log, 1, {"ann": 100, "bob": 200}))
-    first = await states(desk)
-    assert len(first) == 1
+    assert await states(desk) == {}
     raised = await a_desk(tmp_path, log, per_epoch=300_000)
     assert (await raised.resubmit(log.origin, 1))[0] == 2
     assert set(await states(raised)) == {100_000, 200_000}

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lucid_kit import fault
 from lucid_kit.clock import Clock
 from lucid_kit.errors import LucidError, SystemFault
 from lucid_tron.payouts import ledger
-from lucid_tron.payouts.errors import WrongState
+from lucid_tron.payouts.errors import (
+    InvalidPayout,
+    OverEpochCap,
+    PayoutConflict,
+    StatementWaits,
+    WrongState,
+)
 from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import Payout
 from lucid_tron.payouts.processor import PayoutProcessor
@@ -96,32 +102,47 @@ class PayoutDesk:
         Raises
         ------
         LucidError
-            As `Settlements.accept` says; nothing is stored then. OverEpochCap if the epoch's payouts are
-            above a cap: then the statement is stored and its payouts are asked for again with `resubmit`.
+            As `Settlements.accept` says; nothing is stored then. As `resubmit` says: then the statement is
+            stored, and its payouts are asked for again with `resubmit`.
         """
         settlement = await self.settlements.accept(data)
-        fault.point("statement-stored")
         # Ends here: the statement is stored without its payouts; `resubmit` asks for them.
-        for intent in settlement.intents:
-            await self.processor.submit(
-                intent.id, intent.epoch, str(intent.recipient), intent.amount, STATEMENT
-            )
-        return settlement, await self._approve(intent.id for intent in settlement.intents)
+        fault.point("statement-stored")
+        _, approved = await self.resubmit(settlement.origin, settlement.epoch)
+        return settlement, approved
 
     async def resubmit(self, origin: str, epoch: int) -> tuple[int, int]:
-        """Ask again for an accepted statement's payouts; how many there are and were approved now."""
-        count = await self.settlements.submit(origin, epoch, self.processor, STATEMENT)
-        return count, await self._approve(
-            intent.id for intent in await self.settlements.intents(origin, epoch)
-        )
+        """Ask again for an accepted statement's payouts; how many there are and were approved now.
 
-    async def _approve(self, ids: Iterable[str]) -> int:
-        approved = 0
-        for id_ in ids:
-            payout = await self.book.get(id_)
-            if payout.state == "intent" and payout.amount <= self._auto_approve and not payout.approvals:
-                approved += (await self.processor.approve(id_, STATEMENT)).state == "approved"
-        return approved
+        Raises
+        ------
+        SettlementNotFound
+            If no such statement was accepted.
+        StatementWaits
+            If its payouts are above a cap, or cannot be asked for: the statement stays accepted.
+        """
+        try:
+            intents = await self.settlements.submit(origin, epoch, self.processor, STATEMENT)
+        except (OverEpochCap, InvalidPayout, PayoutConflict) as error:
+            raise StatementWaits(
+                f"The statement of epoch {epoch} of {origin!r} is accepted, and not all of its payouts could"
+                f" be asked for: {error.detail}",
+                chain=origin,
+                epoch=epoch,
+                cause=error.code,
+            ) from error
+        fault.point("statement-asked")
+        # Ends here: its payouts are asked for and not approved; `resubmit` approves what is small.
+        return len(intents), await self._approve([intent.id for intent in intents])
+
+    async def _approve(self, ids: Sequence[str]) -> int:
+        """Approve what is small and was approved by nobody, in the statement's name; how many."""
+        small = [
+            payout.id
+            for payout in await self.book.get_all(ids)
+            if payout.state == "intent" and payout.amount <= self._auto_approve and not payout.approvals
+        ]
+        return await self.processor.approve_all(small, STATEMENT)
 
     async def standing(self) -> tuple[Balance, ledger.Head, str | None]:
         """The books against the chain, the ledger's head, and why payouts are stopped."""

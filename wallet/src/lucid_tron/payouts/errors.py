@@ -58,7 +58,20 @@ class OverEpochCap(LimitExceeded):
     """The epoch's cap forbids this payout."""
 
     code = "LUCID_ERR_3770"
-    advice = "Check the statement; if it is right, two people raise the cap in the policy."
+    advice = (
+        "Check what asks for it; if it is right, two people raise PER_PAYOUT or PER_EPOCH of the payout"
+        " service and restart it."
+    )
+
+
+class StatementWaits(DomainError):
+    """A statement was accepted and its payouts wait, for a cap or another rule of this service."""
+
+    code = "LUCID_ERR_4834"
+    advice = (
+        "Nothing is lost, and handing it in again changes nothing. Check the statement; if it is right,"
+        " correct what `detail` names (two people raise a cap), restart, and POST /payouts/statements/resubmit."
+    )
 
 
 class BatchReverts(DomainError):
