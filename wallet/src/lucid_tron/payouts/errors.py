@@ -70,7 +70,7 @@ class StatementWaits(DomainError):
     code = "LUCID_ERR_4834"
     advice = (
         "Nothing is lost, and handing it in again changes nothing. Check the statement; if it is right,"
-        " correct what `detail` names (two people raise a cap), restart, and POST /payouts/statements/resubmit."
+        " correct what `detail` names (two people raise a cap), restart, POST /payouts/statements/resubmit."
     )
 
 
