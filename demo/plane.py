@@ -84,6 +84,11 @@ class Plane:
         """The process that holds the service's directory."""
         return int((self.data / service / ".lock").read_text())
 
+    @property
+    def supervisor(self) -> int:
+        """The process that starts services again."""
+        return self._process.pid
+
     def kill(self, service: str) -> None:
         """SIGKILL; the supervisor starts it again."""
         os.kill(self.pid(service), signal.SIGKILL)

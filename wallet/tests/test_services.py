@@ -30,8 +30,11 @@ from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.desk import PayoutDesk
 from lucid_tron.payouts.errors import StatementWaits
 from lucid_tron.payouts.models import PayoutPolicy
+from lucid_tron.payouts.payments import WalletPayments
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
+from lucid_tron.payouts.recovery import Recovery
+from lucid_tron.payouts.schedule import Schedules
 from lucid_tron.payouts.settings import PayoutsSettings
 from lucid_tron.plane import PlaneUnusable
 from lucid_tron.settlement.errors import StatementReplayed
@@ -307,7 +310,10 @@ async def a_desk(directory: Path, log: TestLog, per_epoch: int = 10_000_000) -> 
     settlements = Settlements(documents, clock, [log.policy()], frozenset([AUTHORITY]), own)
     await settlements.prepare()
     books = Reconciliation(book, ALICE.address, usdt, client)
-    return PayoutDesk(processor, books, settlements, clock, 86_400_000, 500_000)
+    recovery = Recovery(book, client, WalletPayments(client, USDT, ALICE.address), 120_000)
+    schedules = Schedules(documents, clock)
+    await documents.ensure(*Recovery.collections, *Schedules.collections)
+    return PayoutDesk(processor, books, settlements, recovery, schedules, clock, 86_400_000, 500_000)
 
 
 async def with_rates(desk: PayoutDesk, log: TestLog, *names: str) -> None:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, Field
 
-from lucid_kit.http import needs
-from lucid_kit.tokens import Principal
-from lucid_tron.payouts.desk import PayoutDesk, Wanted
+from lucid_tron.payouts.access import MAX, Admin, Approver, Body, Desk, Reader, Why, Writer
+from lucid_tron.payouts.desk import Wanted
 from lucid_tron.payouts.models import Payout, State
-from lucid_tron.payouts.reconcile import Balance
 
 routes = APIRouter(prefix="/payouts", tags=["payouts"])
 
-MAX = (1 << 53) - 1
 MOST_IN_BATCH = 30
 PayoutId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class NewPayout(Body):
@@ -48,16 +40,6 @@ class Epoch(Body):
 
     chain: str = Field(min_length=1, max_length=200)
     epoch: Annotated[int, Field(ge=0, le=MAX)]
-
-
-class Deposit(Body):
-    """A transaction that funded the hot wallet."""
-
-    txid: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-class Why(Body):
-    why: str = Field(min_length=3, max_length=500)
 
 
 class PayoutOut(BaseModel):
@@ -103,38 +85,11 @@ class SettlementOut(BaseModel):
     held: dict[str, int]
 
 
-class Standing(BaseModel):
-    """The books against the chain. `missing` and `surplus` must be 0."""
-
-    funded: int
-    settled: int
-    in_flight: int
-    held: int
-    missing: int
-    surplus: int
-
-
-class Books(Standing):
-    """… with the ledger's head, to be kept elsewhere, and why payouts are stopped."""
-
-    ledger_entries: int
-    ledger_hash: str
-    halted: str | None
-
-
-def _desk(request: Request) -> PayoutDesk:
-    desk: PayoutDesk = request.app.state.desk
-    return desk
-
-
-Desk = Annotated[PayoutDesk, Depends(_desk)]
-Reader = Annotated[Principal, needs("tron:read")]
-Writer = Annotated[Principal, needs("tron:write")]
-Approver = Annotated[Principal, needs("tron:approve")]
-Admin = Annotated[Principal, needs("tron:admin")]
-
-
-def _out(payout: Payout) -> PayoutOut:
+def _out(payout: Payout, waits: str | None = None) -> PayoutOut:
+    """`waits` says what all approved payouts wait for."""
+    reason = payout.reason
+    if waits and payout.state == "approved":
+        reason = f"{waits}; the last time: {reason}" if reason else waits
     return PayoutOut(
         payout_id=payout.id,
         epoch=payout.epoch,
@@ -146,12 +101,8 @@ def _out(payout: Payout) -> PayoutOut:
         txids=[attempt.txid for attempt in payout.attempts],
         credited=payout.credited,
         block=payout.block_number,
-        reason=payout.reason,
+        reason=reason,
     )
-
-
-def _standing(balance: Balance) -> dict[str, int]:
-    return {**asdict(balance), "missing": balance.missing, "surplus": balance.surplus}
 
 
 # --- asking ---
@@ -250,33 +201,7 @@ async def resume(body: Why, who: Admin, desk: Desk) -> dict[str, str]:
     return {"state": "running"}
 
 
-# --- the books ---
-
-
-@routes.get("/reconciliation")
-async def reconciliation(_who: Reader, desk: Desk) -> Books:
-    """Compare the books with the chain, without consequences."""
-    balance, head, halted = await desk.standing()
-    return Books(**_standing(balance), ledger_entries=head.count, ledger_hash=head.hash, halted=halted)
-
-
-@routes.post("/reconciliation")
-async def reconcile(_who: Approver, desk: Desk) -> Standing:
-    """Reconcile strictly now: anything missing or too much stops all payouts."""
-    return Standing(**_standing(await desk.reconcile()))
-
-
-@routes.post("/books/accept")
-async def accept_books(body: Why, who: Admin, desk: Desk) -> dict[str, Any]:
-    """Take restored books for the newest, after every payment since was found. Then resume."""
-    head = await desk.accept_books(who.subject, body.why)
-    return {"ledger_entries": head.count, "ledger_hash": head.hash}
-
-
-@routes.post("/deposits", status_code=201)
-async def deposit(body: Deposit, _who: Admin, desk: Desk) -> dict[str, Any]:
-    """Enter a solid transaction that funded the hot wallet. The same one is entered once."""
-    return {"txid": body.txid, "units": await desk.reconciliation.fund(bytes.fromhex(body.txid))}
+# --- looking ---
 
 
 @routes.get("/history")
@@ -290,13 +215,14 @@ async def history(
 ) -> History:
     """Payouts by id, of some states or all."""
     found, more = await desk.book.page(state or get_args(State), epoch=epoch, limit=limit, after=after)
-    return History(payouts=[_out(payout) for payout in found], next=more)
+    waits = await desk.waits()
+    return History(payouts=[_out(payout, waits) for payout in found], next=more)
 
 
 @routes.get("/{payout_id}")
 async def payout(payout_id: Id, _who: Reader, desk: Desk) -> PayoutOut:
     """How far a payout is, or why it waits."""
-    return _out(await desk.book.get(payout_id))
+    return _out(await desk.book.get(payout_id), await desk.waits())
 
 
 @routes.post("/{payout_id}/approve")

@@ -14,16 +14,19 @@ from lucid_proof.trust import TrustPolicy
 from lucid_tron.client.client import TronClient
 from lucid_tron.codec.address import Address
 from lucid_tron.codec.errors import CodecError
-from lucid_tron.payouts import api
+from lucid_tron.payouts import api, books_api, schedule_api
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.desk import PayoutDesk
 from lucid_tron.payouts.errors import BooksNotNewest
 from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import PayoutPolicy
 from lucid_tron.payouts.payer import require_router
+from lucid_tron.payouts.payments import RouterPayments, WalletPayments
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
+from lucid_tron.payouts.recovery import Recovery
 from lucid_tron.payouts.router import RouterClient
+from lucid_tron.payouts.schedule import Schedules
 from lucid_tron.payouts.settings import PayoutsSettings
 from lucid_tron.plane import VERSION, PlaneUnusable, connect, open_store, running, verifier
 from lucid_tron.settlement.service import Settlements
@@ -48,7 +51,7 @@ def build(settings: PayoutsSettings) -> FastAPI:
             documents = await stack.enter_async_context(open_store(settings, "payouts"))
             wallets = RemoteWallets.at(settings.wallets_url, settings.token_file)
             stack.push_async_callback(wallets.close)
-            await documents.ensure(*Book.collections)
+            await documents.ensure(*Book.collections, *Recovery.collections, *Schedules.collections)
             book = Book(documents, clock)
             guard = stack.enter_context(Guard(settings.head)) if settings.head else None
             hot = await wallets.get(settings.wallet)
@@ -62,10 +65,14 @@ def build(settings: PayoutsSettings) -> FastAPI:
             own = frozenset({hot.address, usdt.token, payer})
             settlements = Settlements(documents, clock, trusted, authorities, own)
             await settlements.prepare()
+            payments = RouterPayments(client, payer) if router else WalletPayments(client, usdt.token, payer)
+            recovery = Recovery(book, client, payments, settings.lifetime_ms, guard)
             desk = PayoutDesk(
                 processor,
                 reconciliation,
                 settlements,
+                recovery,
+                Schedules(documents, clock),
                 clock,
                 settings.reconcile_s * 1000,
                 settings.auto_approve,
@@ -73,13 +80,14 @@ def build(settings: PayoutsSettings) -> FastAPI:
             )
             # Before anything is signed: a database from yesterday's backup is found out here.
             await reconciliation.claim()
-            await reconciliation.enforce()
             if guard is not None:
                 with contextlib.suppress(BooksNotNewest):  # then payouts are stopped, and people can ask why
                     await guard.check(book)
+            await reconciliation.enforce()
             app.state.desk = desk
             works: dict[str, Callable[[], Awaitable[object]]] = {
-                "payouts": processor.run_once,
+                "payouts": desk.pay,
+                "recovery": recovery.run_once,
                 "reconciliation": desk.reconcile_if_due,
             }
             await stack.enter_async_context(running(works, desk, settings.tick_s))
@@ -88,7 +96,7 @@ def build(settings: PayoutsSettings) -> FastAPI:
     return create_app(
         "payouts",
         version=VERSION,
-        routers=[api.routes],
+        routers=[schedule_api.routes, books_api.routes, api.routes],  # what has a name before any id
         verifier=verifier(settings),
         ready={"nodes": nodes},
         lifespan=life,

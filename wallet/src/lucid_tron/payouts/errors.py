@@ -17,6 +17,20 @@ class PayoutNotFound(NotFound):
     advice = "List the payouts to see their ids."
 
 
+class RecoveryNotFound(NotFound):
+    """No recovery was begun."""
+
+    code = "LUCID_ERR_1832"
+    advice = "Begin one with POST /payouts/recovery, if these books were restored from a backup."
+
+
+class NothingToBeginWith(ValidationFailed):
+    """It cannot be said from which block on these books may lack something."""
+
+    code = "LUCID_ERR_1833"
+    advice = "Give first_block: a block before the oldest payment that the books may lack."
+
+
 class InvalidSchedule(ValidationFailed):
     """A schedule is not of the form it must have."""
 
@@ -74,6 +88,23 @@ class StatementWaits(DomainError):
     )
 
 
+class NotStopped(DomainError):
+    """Books are recovered only while payouts are stopped."""
+
+    code = "LUCID_ERR_4835"
+    advice = "Stop them first with POST /payouts/halt."
+
+
+class NotRecovered(DomainError):
+    """The books may lack what was paid, so they are not taken for the newest."""
+
+    code = "LUCID_ERR_4836"
+    advice = (
+        "GET /payouts/recovery says what lacks. Put it right (docs/payouts.md § A restored database), run"
+        " POST /payouts/recovery again, wait until it is finished, and then accept the books."
+    )
+
+
 class BatchReverts(DomainError):
     """The router would revert a batch."""
 
@@ -93,15 +124,6 @@ class ProcessorRunning(DomainError):
 
     code = "LUCID_ERR_4831"
     advice = "Stop the other processor; two at once are never needed."
-
-
-class BooksContradictChain(SystemFault):
-    """The chain and the books tell different things of one payout."""
-
-    code = "LUCID_ERR_5832"
-    advice = (
-        "Send nothing. Find out which is right (the chain is what was paid) before the books are accepted."
-    )
 
 
 class BooksNotNewest(SystemFault):
