@@ -44,6 +44,7 @@ class Plane:
         self.hot: str = ready["hot_wallet"]
         self.router: str = ready["router"]
         self.node: str = ready["devnet"]["url"]
+        self.chain_id: int = ready["devnet"]["chain_id"]
         self.faucet: str = ready["devnet"]["faucet"]["private_key"]
         return self
 

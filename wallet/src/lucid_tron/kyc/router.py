@@ -10,11 +10,13 @@ from lucid_tron.client.client import TronClient
 from lucid_tron.codec.address import Address
 from lucid_tron.codec.contracts import TriggerSmartContract
 from lucid_tron.codec.transaction import RawTransaction
-from lucid_tron.kyc.attestation import SignedAttestation
-from lucid_tron.usdt.fees import FeePolicy, fee_for
+from lucid_tron.kyc.attestation import Attestation, SignedAttestation
+from lucid_tron.usdt.errors import InsufficientFunds
+from lucid_tron.usdt.fees import FeePolicy, bandwidth_of, fee_for
 
 ATTEST = "attest((address,uint8,uint64,uint64,uint256,address),uint8,bytes32,bytes32)"
 REVOKE = "revoke(address,uint64)"
+DIGEST = "digestOf((address,uint8,uint64,uint64,uint256,address))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ class KycRouter:
         (received,) = await self._read("receivedInEpoch(uint256,address)", ("uint256",), epoch, subject)
         return max(0, cap - int(received))
 
+    async def digest(self, attestation: Attestation) -> bytes:
+        """What the router takes an issuer to have signed, 32 bytes."""
+        said = await self._read(DIGEST, ("bytes32",), attestation.values())
+        return bytes(said[0])
+
     async def prepare_attest(self, sender: Address, signed: SignedAttestation) -> RawTransaction:
         """The transaction that brings an attestation; anybody may send it.
 
@@ -70,8 +77,8 @@ class KycRouter:
         ------
         CallReverted
             If the router would refuse it.
-        FeeTooHigh
-            If it costs more than allowed.
+        FeeTooHigh, InsufficientFunds
+            If it costs more than allowed, or than the sender has.
         """
         return await self._prepare(sender, ATTEST, signed.attestation.values(), *signed.parts)
 
@@ -83,10 +90,19 @@ class KycRouter:
         data = abi.encode_call(signature, *values)
         called = await self._client.call(sender, self.address, signature, data[4:])
         parameters = await self._client.parameters_agreed()
-        fee = fee_for(called.energy, parameters, await self._client.resources(sender), self._fees)
-        return await self._client.prepare(
+        resources = await self._client.resources(sender)
+        fee = fee_for(called.energy, parameters, resources, self._fees)
+        raw = await self._client.prepare(
             TriggerSmartContract(sender, self.address, data=data), fee_limit=fee.limit
         )
+        size = bandwidth_of(raw)
+        burned = fee.burned + (size * parameters.bandwidth_price if size > resources.bandwidth else 0)
+        held = await self._client.balance_agreed(sender)
+        if held < burned:
+            raise InsufficientFunds(
+                f"{sender} lacks {burned - held} sun for fees", missing_sun=burned - held, held_sun=held
+            )
+        return raw
 
     async def _read(self, signature: str, kinds: tuple[str, ...], *values: Any) -> tuple[Any, ...]:
         arguments = abi.encode_call(signature, *values)[4:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,6 +28,12 @@ class Why(Body):
     """A person's reason, which goes into the ledger with their name."""
 
     why: str = Field(min_length=3, max_length=500)
+
+
+def signed_file(what: str, where: str = "docs/specs/settlement.md") -> dict[str, Any]:
+    """The body of a request that is a signed file: its bytes count, so it is not parsed on the way."""
+    schema = {"type": "object", "description": f"{what} ({where}), byte for byte."}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def _desk(request: Request) -> PayoutDesk:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
-from lucid_tron.payouts.access import MAX, Admin, Approver, Body, Desk, Reader, Why, Writer
+from lucid_tron.payouts.access import MAX, Admin, Approver, Body, Desk, Reader, Why, Writer, signed_file
 from lucid_tron.payouts.desk import Wanted
 from lucid_tron.payouts.models import Payout, State
 
@@ -133,17 +133,11 @@ async def batch(body: Batch, who: Writer, desk: Desk) -> BatchOut:
     return BatchOut(accepted=sum(each.payout is not None for each in found), outcomes=outcomes)
 
 
-def _file(what: str) -> dict[str, Any]:
-    """The body of a request that is a signed file: its bytes count, so it is not parsed on the way."""
-    schema = {"type": "object", "description": f"{what} (docs/specs/settlement.md), byte for byte."}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
 @routes.post(
     "/statements",
     status_code=202,
     max_body_size=32 << 20,
-    openapi_extra=_file("A settlement statement with its proof"),
+    openapi_extra=signed_file("A settlement statement with its proof"),
 )
 async def statement(request: Request, _who: Writer, desk: Desk) -> SettlementOut:
     """Prove a settlement statement, price it, and ask for what it entitles."""
@@ -164,14 +158,14 @@ async def resubmit(body: Epoch, _who: Writer, desk: Desk) -> dict[str, int]:
     return {"payouts": count, "approved": approved}
 
 
-@routes.post("/rates", status_code=201, openapi_extra=_file("A signed rate policy"))
+@routes.post("/rates", status_code=201, openapi_extra=signed_file("A signed rate policy"))
 async def rates(request: Request, _who: Admin, desk: Desk) -> dict[str, Any]:
     """Publish a signed rate policy; it counts for epochs that begin at its time or later."""
     policy = await desk.settlements.publish(await request.body())
     return policy.to_json()
 
 
-@routes.post("/bindings", status_code=201, openapi_extra=_file("A binding signed by both keys"))
+@routes.post("/bindings", status_code=201, openapi_extra=signed_file("A binding signed by both keys"))
 async def bindings(request: Request, _who: Writer, desk: Desk) -> dict[str, Any]:
     """Bind an operator's payout address. A change counts a day later."""
     binding = await desk.settlements.bind(await request.body())

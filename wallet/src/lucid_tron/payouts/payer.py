@@ -10,6 +10,8 @@ from lucid_tron.client.client import TronClient
 from lucid_tron.codec.address import Address
 from lucid_tron.contracts import artefact
 from lucid_tron.contracts.deployment import verify
+from lucid_tron.kyc.attestation import Attestation
+from lucid_tron.kyc.router import KycRouter
 
 RouterKind = Literal["v0", "kyc"]
 CONTRACTS: Final[dict[RouterKind, str]] = {"v0": "PayoutRouter", "kyc": "KycPayoutRouter"}
@@ -63,3 +65,21 @@ async def require_router(
         raise RouterRefused(
             f"The operator of the router {router} is {appointed}, and the hot wallet is {operator}"
         )
+
+
+async def chain_id_of(client: TronClient) -> int:
+    """What contracts call the chain: the last four bytes of the id of its block 0, by a quorum."""
+    return int.from_bytes((await client.block_id_agreed(0))[-4:], "big")
+
+
+async def require_same_digest(router: KycRouter, chain_id: int) -> None:
+    """See that the router takes what is signed for it on this chain: domain, chain and address agree.
+
+    Raises
+    ------
+    RouterRefused
+        If it computes another digest than issuers sign.
+    """
+    sample = Attestation(router.address, 1, 1, 1, chain_id, router.address)
+    if await router.digest(sample) != sample.typed().digest():
+        raise RouterRefused(f"The router {router.address} takes other attestations than are signed for it")

@@ -1,6 +1,7 @@
 """What can be configured: environment variables LUCID_TRON_PAYOUTS_…, each with unit and default."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -24,6 +25,14 @@ class PayoutsSettings(NetworkSettings):
         description="Address of the payout router, whose operator the hot wallet is; empty: it pays itself.",
     )
     router_kind: RouterKind = Field(default="v0", description="v0, or kyc: pays only who is attested.")
+    issuers: dict[str, Annotated[int, Field(ge=0, le=255)]] = Field(
+        default={},
+        description="Router kyc: who may attest, address → highest level. The router has its own list.",
+    )
+    issuer_wallet: str = Field(
+        default="",
+        description="Router kyc: id of a wallet that the router lists as an issuer, to bring revocations.",
+    )
     head: Path | None = Field(
         default=None,
         description="Directory of the ledger's head, in no backup of the database; older books send nothing.",

@@ -43,8 +43,12 @@ def service(
     ports: Mapping[str, int],
     hot: str = "",
     router: str = "",
+    issuer: str = "",
 ) -> Process:
-    """One of the six. `hot` is the id of the wallet that signs payouts, `router` what they go through."""
+    """One of the six. `hot` is the id of the wallet that signs payouts, `router` what they go through.
+
+    `issuer` is the id of the wallet that brings revocations to a router that asks for attestations.
+    """
     given: dict[str, str] = {
         "DATA": str(directory.service(name)),
         "JWKS": str(directory.jwks),
@@ -65,6 +69,7 @@ def service(
     if name == "payouts":
         given |= {"WALLET": hot, "HEAD": str(directory.head)}
         given |= {"ROUTER": router, "ROUTER_KIND": settings.router} if router else {}
+        given |= {"ISSUER_WALLET": issuer, "ISSUERS": json.dumps(settings.issuers)} if issuer else {}
     if name == "gateway":
         given["WEBHOOK_SECRET_FILE"] = str(directory.service(name) / "webhook.secret")
     if name in ("staking", "gateway") and network.name == "devnet":

@@ -92,14 +92,16 @@ class Up:
         network, own = await self._network(supervisor, ports["devnet"])
         if network.name == "devnet":
             self._make_phrases()
-        hot = router = ""
+        hot = router = issuer = ""
         for name in SERVICES:
             if name == "payouts":
                 hot = await self._hot_wallet(url(ports, "wallets"), network, own)
-                router = await self._router(url(ports, "wallets"), hot, own)
-            await supervisor.start(service(name, directory, settings, network, ports, hot, router))
+                router, issuer = await self._router(url(ports, "wallets"), hot, own)
+            process = service(name, directory, settings, network, ports, hot, router, issuer)
+            await supervisor.start(process)
         if own is not None:
-            await self._fund(url(ports, "wallets"), url(ports, "payouts"), hot, router, own)
+            senders = [hot, *([issuer] if issuer else [])]
+            await self._fund(url(ports, "wallets"), url(ports, "payouts"), senders, router, own)
         return {
             "ready": True,
             "pid": os.getpid(),
@@ -157,31 +159,39 @@ class Up:
             sealed = {"blocks": self._settings.solid_lag + 2}
             (await http.post("/admin/mine", json=sealed)).raise_for_status()
 
-    async def _router(self, wallets: str, hot: str, own: dict[str, Any] | None) -> str:
-        """The router on our own devnet, which the hot wallet may spend from and nothing else; "" without.
+    async def _router(self, wallets: str, hot: str, own: dict[str, Any] | None) -> tuple[str, str]:
+        """The router on our own devnet, through which alone the hot wallet may spend; "" without.
 
-        A network of others has its router by its owner's hand: LUCID_TRON_PAYOUTS_ROUTER names it.
+        With one that asks for attestations also the wallet that revokes them. A network of others has its
+        router by its owner's hand: LUCID_TRON_PAYOUTS_ROUTER names it.
         """
         settings = self._settings
         if own is None or settings.router == "none":
-            return ""
+            return "", ""
         async with self._ask(wallets) as client:
             operator = Address.parse((await client.get(f"/wallets/{hot}")).json()["address"])
+            issuers, revoker = dict(settings.issuers), ""
+            if settings.router == "kyc":
+                made = (await client.post("/wallets", json={"name": "issuer"})).json()
+                revoker, issuers = made["id"], issuers | {made["address"]: 0}
             record = self._directory.router
-            router = await router_on_devnet(own, settings.router, operator, settings.issuers, record)
+            router = await router_on_devnet(own, settings.router, operator, issuers, record)
             most = {"per_payment": MOST_IN_PAYOUT, "per_day": MOST_IN_EPOCH}
             rules = {"caps": {str(router): most}, "fee_cap": DEFAULT_FEES.cap}
             await client.request("PUT", f"/wallets/{hot}", json=rules)
-        return str(router)
+        return str(router), revoker
 
-    async def _fund(self, wallets: str, payouts: str, hot: str, router: str, own: dict[str, Any]) -> None:
-        """Give worthless USDT to who pays, TRX for fees to the hot wallet, and enter it into the books."""
+    async def _fund(
+        self, wallets: str, payouts: str, senders: list[str], router: str, own: dict[str, Any]
+    ) -> None:
+        """Give TRX for fees to who sends, worthless USDT to who pays, and enter that into the books."""
         async with self._ask(wallets) as client:
-            address = (await client.get(f"/wallets/{hot}")).json()["address"]
+            found = [(await client.get(f"/wallets/{id_}")).json()["address"] for id_ in senders]
         async with httpx.AsyncClient(base_url=own["url"], timeout=60, trust_env=False) as node:
-            fees = {"address": address, "trx": 100_000 * _TRX}
-            (await node.post("/admin/faucet", json=fees)).raise_for_status()
-            funds = {"address": router or address, "usdt": self._settings.funds}
+            for address in found:
+                fees = {"address": address, "trx": 100_000 * _TRX}
+                (await node.post("/admin/faucet", json=fees)).raise_for_status()
+            funds = {"address": router or found[0], "usdt": self._settings.funds}
             answer = (await node.post("/admin/faucet", json=funds)).raise_for_status().json()
         await self._solidify(own["url"])
         async with self._ask(payouts) as client:
