@@ -5,8 +5,10 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -340,6 +342,21 @@ def test_the_hot_wallet_spends_through_the_router_only(plane: Plane, operator: P
     assert shown["fee_cap"] == 1_500_000_000
 
 
+def test_what_the_router_pays_counts_towards_the_hot_wallets_cap(plane: Plane, operator: Person) -> None:
+    path = f"/wallets/{plane.hot}"
+    caps = operator.get("wallets", path)["caps"]
+    low = {plane.router: {"per_payment": UNIT, "per_day": 10 * UNIT}}
+    operator.ask("PUT", "wallets", path, json={"caps": low}).raise_for_status()
+    asked = {"payout_id": "capped", "epoch": 4, "recipient": somebody(42), "amount": 2 * UNIT}
+    operator.post("payouts", "/payouts/initiate", asked)
+    plane.person("carla", "tron:approve").post("payouts", "/payouts/capped/approve")
+    reason = until(lambda: operator.get("payouts", "/payouts/capped")["reason"], within=60)
+    assert f"pays at most {UNIT} of {plane.router} at once" in reason
+    assert operator.get("payouts", "/payouts/capped")["txids"] == []
+    operator.ask("PUT", "wallets", path, json={"caps": caps}).raise_for_status()
+    became(operator, "payouts", "/payouts/capped", "settled")
+
+
 @pytest.mark.parametrize("what", ["an attacker's", "none"])
 def test_a_payout_service_refuses_a_router_that_is_not_ours_and_says_why(
     plane: Plane, tmp_path: Path, what: str
@@ -368,6 +385,38 @@ def test_a_payout_service_refuses_a_router_that_is_not_ours_and_says_why(
         assert "Do not fund that address" in advice
     else:
         assert "router: " in said
+
+
+def test_with_a_schedule_a_payout_waits_for_the_run_and_says_which(plane: Plane, operator: Person) -> None:
+    problem(operator.ask("GET", "payouts", "/payouts/schedule"), 404)
+    soon = datetime.now(UTC) + timedelta(hours=2)
+    wanted = {"every": "day", "at": f"{soon:%H:%M}"}
+    shown = operator.ask("PUT", "payouts", "/payouts/schedule", json=wanted).raise_for_status().json()
+    assert shown["next_run"].startswith(f"{soon:%Y-%m-%dT%H:%M}")
+    assert (shown["open"], shown["last_finished"]) == (False, None)
+    assert shown["says"].startswith(f"Every day at {soon:%H:%M} UTC; the next run is {soon:%Y-%m-%d}")
+    assert operator.get("payouts", "/payouts/schedule") == shown
+    asked = {"payout_id": "later", "epoch": 4, "recipient": somebody(40), "amount": UNIT}
+    operator.post("payouts", "/payouts/initiate", asked)
+    plane.person("carla", "tron:approve").post("payouts", "/payouts/later/approve")
+    time.sleep(2)  # ten rounds of the service
+    waiting = operator.get("payouts", "/payouts/later")
+    assert (waiting["state"], waiting["reason"]) == ("approved", f"Waits for the run of {shown['next_run']}")
+    listed = operator.get("payouts", "/payouts/history?state=approved")["payouts"]
+    assert waiting in listed
+    bad = {"every": "day", "at": "24:00"}
+    problem(operator.ask("PUT", "payouts", "/payouts/schedule", json=bad), 422)
+    assert operator.ask("DELETE", "payouts", "/payouts/schedule").json() == {"removed": True}
+    became(operator, "payouts", "/payouts/later", "settled")
+
+
+def test_books_are_recovered_only_while_payouts_are_stopped(operator: Person) -> None:
+    problem(operator.ask("GET", "payouts", "/payouts/recovery"), 404)
+    problem(operator.ask("POST", "payouts", "/payouts/recovery", json={}), 409)
+
+
+def test_a_router_without_attestations_takes_none(operator: Person) -> None:
+    problem(operator.ask("GET", "payouts", f"/payouts/kyc/{somebody(41)}"), 409)
 
 
 def test_statements_of_a_chain_that_is_not_paid_for_are_refused(operator: Person) -> None:

@@ -26,15 +26,17 @@ from lucid_tron.codec.contracts import TransferContract
 from lucid_tron.codec.transaction import RawTransaction
 from lucid_tron.keys.signing import signers
 from lucid_tron.payouts import app as payouts_app
+from lucid_tron.payouts import ledger
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.desk import PayoutDesk
-from lucid_tron.payouts.errors import StatementWaits
+from lucid_tron.payouts.errors import NotRecovered, StatementWaits, WrongState
+from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import PayoutPolicy
 from lucid_tron.payouts.payments import WalletPayments
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
 from lucid_tron.payouts.recovery import Recovery
-from lucid_tron.payouts.schedule import Schedules
+from lucid_tron.payouts.schedule import Schedule, Schedules
 from lucid_tron.payouts.settings import PayoutsSettings
 from lucid_tron.plane import PlaneUnusable
 from lucid_tron.settlement.errors import StatementReplayed
@@ -384,6 +386,59 @@ async def test_a_statement_becomes_payouts_in_one_transaction_and_is_approved_in
     monkeypatch.setattr(desk.book.documents, "transaction", counted)
     _, approved = await desk.accept(a_statement(log, 1, dict.fromkeys(names, 7)))
     assert (approved, begun) == (40, 3)  # the statement, its payouts, their approval
+
+
+async def test_a_schedule_that_was_set_by_a_service_that_died_holds_and_is_told_when_set_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await a_desk(tmp_path, TestLog("lucid.local/desk"))
+
+    def die(name: str) -> None:
+        if name == "schedule-set":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fault, "point", die)
+    with pytest.raises(KeyboardInterrupt):
+        await desk.set_schedule(Schedule("day", 60), "ann")
+    monkeypatch.undo()
+    assert await desk.waits() is not None
+    await desk.set_schedule(Schedule("day", 60), "ann")
+    assert await desk.pay() == {}
+    assert await desk.remove_schedule("ann")
+    assert not await desk.remove_schedule("ann")
+    assert await desk.waits() is None
+    told = [entry["kind"] async for entry in ledger.entries(desk.book.documents)]
+    assert told == ["schedule-set", "schedule-removed"]
+
+
+async def test_books_that_no_recovery_vouches_for_are_not_accepted(tmp_path: Path) -> None:
+    desk = await a_desk(tmp_path, TestLog("lucid.local/desk"))
+    with pytest.raises(WrongState, match="No head"):
+        await desk.accept_books("ann", "never mind")
+    Guard.create(tmp_path)
+    with Guard(tmp_path) as guard:
+        desk._guard = desk.recovery._guard = guard
+        with pytest.raises(NotRecovered):
+            await desk.accept_books("ann", "never mind")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"router": "T"}, {"router_kind": "kyc"}, {"issuers": {"T": 1}}],
+)
+def test_a_router_or_issuer_that_is_no_address_is_named(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    settings = PayoutsSettings(
+        data=tmp_path,
+        jwks="keys",
+        usdt=str(USDT),
+        nodes=("http://nowhere",),
+        wallets_url="http://w",
+        token_file=tmp_path / "t",
+        wallet="wal",
+        **wrong,
+    )
+    with pytest.raises(PlaneUnusable, match=r"router|issuers"):
+        payouts_app.build(settings)
 
 
 async def test_a_statement_above_the_epochs_cap_waits_for_the_cap_and_is_not_lost(tmp_path: Path) -> None:

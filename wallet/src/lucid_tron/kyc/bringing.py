@@ -14,7 +14,7 @@ from lucid_tron.codec.transaction import RawTransaction
 from lucid_tron.kyc.attestation import SignedAttestation
 from lucid_tron.kyc.router import KycRouter
 from lucid_tron.sending.orders import Order, OrderBook
-from lucid_tron.sending.trade import OrderTrade
+from lucid_tron.sending.trade import OrderTrade, lifetime_ms
 
 ATTEST: Final = "kyc-attest"
 REVOKE: Final = "kyc-revoke"
@@ -61,6 +61,8 @@ class Bringing(OrderTrade):
         sender = Address.parse(order.terms["sender"])
         if order.kind == ATTEST:
             signed = SignedAttestation.read(order.terms["file"].encode())
-            return await self._router.prepare_attest(sender, signed)
+            return await self._router.prepare_attest(sender, signed, lifetime_ms(order))
         subject = Address.parse(order.subject)
-        return await self._router.prepare_revoke(sender, subject, int(order.terms["nonce"]))
+        return await self._router.prepare_revoke(
+            sender, subject, int(order.terms["nonce"]), lifetime_ms(order)
+        )

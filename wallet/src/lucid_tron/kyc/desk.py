@@ -14,6 +14,7 @@ from lucid_tron.kyc.bringing import ATTEST, REVOKE
 from lucid_tron.kyc.errors import AttestationNotFound, AttestationRefused
 from lucid_tron.kyc.router import KycRouter, Standing
 from lucid_tron.kyc.service import Attestations, Known
+from lucid_tron.payouts.errors import PayoutsHalted
 from lucid_tron.sending.orders import OPEN, Order
 from lucid_tron.sending.trade import Orders
 from lucid_tron.wallets.remote import RemoteWallet
@@ -166,7 +167,7 @@ class KycDesk:
                     said[order.id] = (await self._orders.book.cancel(order.id, why)).state
                 else:
                     said[order.id] = (await self._orders.step(order)).state
-            except (DomainError, LimitExceeded, Unavailable) as error:
+            except (DomainError, LimitExceeded, Unavailable, PayoutsHalted) as error:
                 said[order.id] = f"{order.state}: {error}"
         return said
 

@@ -70,7 +70,9 @@ class KycRouter:
         said = await self._read(DIGEST, ("bytes32",), attestation.values())
         return bytes(said[0])
 
-    async def prepare_attest(self, sender: Address, signed: SignedAttestation) -> RawTransaction:
+    async def prepare_attest(
+        self, sender: Address, signed: SignedAttestation, lifetime_ms: int = 60_000
+    ) -> RawTransaction:
         """The transaction that brings an attestation; anybody may send it.
 
         Raises
@@ -80,20 +82,26 @@ class KycRouter:
         FeeTooHigh, InsufficientFunds
             If it costs more than allowed, or than the sender has.
         """
-        return await self._prepare(sender, ATTEST, signed.attestation.values(), *signed.parts)
+        return await self._prepare(sender, lifetime_ms, ATTEST, signed.attestation.values(), *signed.parts)
 
-    async def prepare_revoke(self, issuer: Address, subject: Address, nonce: int) -> RawTransaction:
+    async def prepare_revoke(
+        self, issuer: Address, subject: Address, nonce: int, lifetime_ms: int = 60_000
+    ) -> RawTransaction:
         """The transaction that ends a subject's standing and every attestation up to `nonce`; as above."""
-        return await self._prepare(issuer, REVOKE, subject, nonce)
+        return await self._prepare(issuer, lifetime_ms, REVOKE, subject, nonce)
 
-    async def _prepare(self, sender: Address, signature: str, *values: Any) -> RawTransaction:
+    async def _prepare(
+        self, sender: Address, lifetime_ms: int, signature: str, *values: Any
+    ) -> RawTransaction:
         data = abi.encode_call(signature, *values)
         called = await self._client.call(sender, self.address, signature, data[4:])
         parameters = await self._client.parameters_agreed()
         resources = await self._client.resources(sender)
         fee = fee_for(called.energy, parameters, resources, self._fees)
         raw = await self._client.prepare(
-            TriggerSmartContract(sender, self.address, data=data), fee_limit=fee.limit
+            TriggerSmartContract(sender, self.address, data=data),
+            lifetime_ms=lifetime_ms,
+            fee_limit=fee.limit,
         )
         size = bandwidth_of(raw)
         burned = fee.burned + (size * parameters.bandwidth_price if size > resources.bandwidth else 0)

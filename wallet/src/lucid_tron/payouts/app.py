@@ -44,7 +44,7 @@ from lucid_tron.wallets.remote import RemoteWallet, RemoteWallets
 def build(settings: PayoutsSettings) -> FastAPI:
     """The app. Nothing is paid before the books were compared with the chain."""
     client, usdt = connect(settings)
-    address = router_of(settings)
+    address, issuers = router_of(settings), issuers_of(settings)
     trusted, authorities, policy = chains(settings), rate_authorities(settings), policy_of(settings)
 
     async def nodes() -> None:
@@ -67,7 +67,7 @@ def build(settings: PayoutsSettings) -> FastAPI:
                 await require_router(client, address, settings.router_kind, usdt.token, hot.address)
                 router = RouterClient(client, usdt, address)
                 if settings.router_kind == "kyc":
-                    kyc = await kyc_of(settings, client, address, book, wallets, hot, guard)
+                    kyc = await kyc_of(settings, issuers, client, address, book, wallets, hot, guard)
                     router = AttestedRouterClient(client, usdt, address, kyc)
             processor = PayoutProcessor(
                 book, wallets, hot.id, hot.address, usdt, client, policy, router=router, guard=guard
@@ -158,6 +158,7 @@ def _address(text: str, setting: str) -> Address:
 
 async def kyc_of(
     settings: PayoutsSettings,
+    issuers: tuple[Issuer, ...],
     client: TronClient,
     router: Address,
     book: Book,
@@ -177,7 +178,6 @@ async def kyc_of(
     kyc_router = KycRouter(client, router)
     await require_same_digest(kyc_router, chain_id)
     revoker = await wallets.get(settings.issuer_wallet) if settings.issuer_wallet else None
-    issuers = issuers_of(settings)
     if revoker is not None and revoker.address not in {issuer.address for issuer in issuers}:
         issuers = (*issuers, Issuer(revoker.address, -1))
     attestations = Attestations(documents, clock, router, chain_id, issuers)
