@@ -18,8 +18,8 @@ from lucid_tron.payouts.errors import (
     PayoutsHalted,
     ProcessorRunning,
 )
+from lucid_tron.payouts.evidence import RouterPayments
 from lucid_tron.payouts.guard import Guard
-from lucid_tron.payouts.payments import RouterPayments
 from lucid_tron.payouts.recovery import Recovery
 
 

@@ -19,9 +19,9 @@ from lucid_tron.codec.address import Address
 from lucid_tron.payouts import ledger
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.errors import NothingToBeginWith, NotStopped, RecoveryNotFound
+from lucid_tron.payouts.evidence import WalletPayments
 from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import OPEN, PayoutPolicy
-from lucid_tron.payouts.payments import WalletPayments
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
 from lucid_tron.payouts.recovery import Recovery

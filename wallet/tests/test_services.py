@@ -30,9 +30,9 @@ from lucid_tron.payouts import ledger
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.desk import PayoutDesk
 from lucid_tron.payouts.errors import NotRecovered, StatementWaits, WrongState
+from lucid_tron.payouts.evidence import WalletPayments
 from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import PayoutPolicy
-from lucid_tron.payouts.payments import WalletPayments
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
 from lucid_tron.payouts.recovery import Recovery

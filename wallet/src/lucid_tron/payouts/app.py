@@ -24,10 +24,10 @@ from lucid_tron.payouts import api, books_api, schedule_api
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.desk import PayoutDesk
 from lucid_tron.payouts.errors import BooksNotNewest
+from lucid_tron.payouts.evidence import RouterPayments, WalletPayments
 from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import PayoutPolicy
 from lucid_tron.payouts.payer import chain_id_of, require_router, require_same_digest
-from lucid_tron.payouts.payments import RouterPayments, WalletPayments
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
 from lucid_tron.payouts.recovery import Recovery

@@ -18,11 +18,11 @@ from lucid_kit import fault
 from lucid_kit.documents import Collection, Documents
 from lucid_tron.client.client import TronClient
 from lucid_tron.payouts import ledger
-from lucid_tron.payouts.book import Book, swap
+from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.errors import NothingToBeginWith, NotStopped, RecoveryNotFound
+from lucid_tron.payouts.evidence import Payment, Payments
 from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import Payout, State
-from lucid_tron.payouts.payments import Payment, Payments
 from lucid_tron.sending.attempt import Attempt
 
 RECOVERY = Collection("payout_recovery")
@@ -288,7 +288,6 @@ class Recovery:
             "attempts": tuple(attempts),
         }
         facts = {
-            "from": payout.state,
             "txid": payment.txid.hex(),
             "recipient": str(payment.recipient),
             "amount": payment.amount,
@@ -296,9 +295,4 @@ class Recovery:
             "adopted_by": who,
         }
 
-        async def change(inside: Documents) -> Payout:
-            moved = await swap(inside, payout, "settled", **changes)
-            await ledger.append(inside, "settled", payout.id, facts, self._book.clock.now_ms())
-            return moved
-
-        return await self._book.atomically(change)
+        return await self._book.move(payout, "settled", facts, **changes)
