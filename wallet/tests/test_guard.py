@@ -211,6 +211,30 @@ def test_without_a_readable_head_nothing_starts(outside: Path, content: Any) -> 
         Guard(outside / "nowhere").open()
 
 
+async def test_a_head_that_was_lost_is_made_anew_as_one_that_vouches_for_no_books(
+    inside: Path, outside: Path
+) -> None:
+    before = await paid(inside, outside)
+    before.tron.solidify()
+    argv = [sys.executable, "-m", "lucid_tron.up", "head", "--data", str(outside.parent)]
+    renewed = outside.parent / "head"
+    for code, said in ((0, "A new head is in"), (1, "nothing was changed")):
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: ASYNC221
+        assert (done.returncode, said in done.stdout) == (code, True)
+    with Guard(renewed) as guard:
+        plane = await a_plane(inside, before.tron, guard)
+        await plane.approved(4, first=2)
+        with pytest.raises(BooksNotNewest):
+            await plane.processor.run_once()
+        assert plane.tron.pending == {}
+        await a_recovery(plane).adopt(1, len(plane.tron.blocks) - 25, "carla")
+        await guard.accept(plane.book, "carla", "recovered")
+        await plane.book.resume("carla", "recovered")
+        await plane.approved(1, first=6)
+        await plane.finish()
+        await plane.documents.close()
+
+
 def test_making_a_head_again_keeps_what_is_there(outside: Path) -> None:
     before = (outside / "head.json").read_bytes()
     Guard.create(outside)

@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from lucid_kit.clock import rfc3339
 from lucid_tron.payouts.access import MAX, Admin, Approver, Body, Desk, Reader, Why
+from lucid_tron.payouts.progress import Progress
 from lucid_tron.payouts.reconcile import Balance
-from lucid_tron.payouts.recovery import Progress
 
 routes = APIRouter(prefix="/payouts", tags=["books"])
 

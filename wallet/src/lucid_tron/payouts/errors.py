@@ -141,7 +141,10 @@ class GuardMissing(SystemFault):
 
     code = "LUCID_ERR_5831"
     status = 503
-    advice = "Restore the guard directory, or reconcile with the chain and accept the books as they are."
+    advice = (
+        "Restore that file. If it is gone for good, `python -m lucid_tron.up head --data DIR` makes one"
+        " with which nothing is sent before the books were recovered (docs/payouts.md § A restored database)."
+    )
 
 
 class PayoutsHalted(SystemFault):

@@ -11,11 +11,11 @@ signed before it began can be mined any more. It is a document, so a service tha
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from lucid_kit import fault
-from lucid_kit.documents import Collection, Documents
+from lucid_kit.documents import Documents
 from lucid_tron.client.client import TronClient
 from lucid_tron.payouts import ledger
 from lucid_tron.payouts.book import Book
@@ -23,67 +23,14 @@ from lucid_tron.payouts.errors import NothingToBeginWith, NotStopped, RecoveryNo
 from lucid_tron.payouts.evidence import Payment, Payments
 from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import Payout, State
+from lucid_tron.payouts.progress import ID, RECOVERY, Adopted, Progress
 from lucid_tron.sending.attempt import Attempt
 
-RECOVERY = Collection("payout_recovery")
 _BEHIND: Final[tuple[State, ...]] = ("intent", "approved", "failed", "cancelled")
 _SENT: Final[tuple[State, ...]] = ("signed", "broadcast", "solid")
 _ALL: Final[tuple[State, ...]] = (*_BEHIND, *_SENT, "settled")
-_ID: Final = "recovery"
 _BLOCKS_AT_ONCE, _ROUND = 4, 100
 _SAME_MS: Final = 7 * 24 * 3_600_000
-_MOST_NAMED: Final = 200
-"""Names kept of each finding; what is beyond shows when the first were put right and it is run again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """What some blocks told.
-
-    payouts         ids that were entered as settled
-    unknown         what the chain calls payouts that it paid and the books lack
-    contradictions  ids that the chain paid to somebody else, or another amount, than the books say
-    again           ids that the chain paid in a transaction which is not the one the books know
-    """
-
-    payouts: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
-    contradictions: tuple[str, ...] = ()
-    again: tuple[str, ...] = ()
-
-    def __add__(self, other: Adopted) -> Adopted:
-        def both(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(sorted({*first, *second}))[:_MOST_NAMED]
-
-        ours, theirs = asdict(self), asdict(other)
-        return Adopted(**{name: both(ours[name], theirs[name]) for name in ours})
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a recovery is: from block `first`, now at `next`; ends with a block after `until_ms` (UTC)."""
-
-    first: int
-    next: int
-    until_ms: int
-    by: str
-    entered: int = 0
-    found: Adopted = Adopted()
-    finished: bool = False
-    version: int = 0
-
-    @classmethod
-    def from_document(cls, document: dict[str, Any]) -> Progress:
-        """As it was stored."""
-        fields = {name: document[name] for name in cls.__dataclass_fields__}
-        fields["found"] = Adopted(**{name: tuple(names) for name, names in document["found"].items()})
-        return cls(**fields)
-
-    def to_document(self) -> dict[str, Any]:
-        """As it is stored."""
-        document = asdict(self) | {"id": _ID}
-        document["found"] = {name: list(names) for name, names in document["found"].items()}
-        return document
 
 
 class Recovery:
@@ -129,7 +76,7 @@ class Recovery:
         progress = Progress(first, first, until_ms, who)
 
         async def change(inside: Documents) -> None:
-            if await inside.get(RECOVERY.name, _ID) is None:
+            if await inside.get(RECOVERY.name, ID) is None:
                 await inside.insert(RECOVERY.name, progress.to_document())
             else:
                 await inside.replace(RECOVERY.name, progress.to_document())
@@ -145,7 +92,7 @@ class Recovery:
         RecoveryNotFound
             If none was begun.
         """
-        found = await self._book.documents.get(RECOVERY.name, _ID)
+        found = await self._book.documents.get(RECOVERY.name, ID)
         if found is None:
             raise RecoveryNotFound("No recovery was begun on these books")
         return Progress.from_document(found)
@@ -166,7 +113,7 @@ class Recovery:
     async def _first(self) -> int:
         """Where to begin: soon after the last time, where that began; what was left open then lies there."""
         known = await self._known()
-        found = await self._book.documents.get(RECOVERY.name, _ID)
+        found = await self._book.documents.get(RECOVERY.name, ID)
         if found is None or found["until_ms"] + _SAME_MS < self._book.clock.now_ms():
             return known
         return min(known, int(found["first"]))
@@ -194,7 +141,7 @@ class Recovery:
         NodesDisagree, TooFewNodes, NoHealthyNode
             If it cannot be said what the chain holds. It goes on there.
         """
-        found = await self._book.documents.get(RECOVERY.name, _ID)
+        found = await self._book.documents.get(RECOVERY.name, ID)
         if found is None or found["finished"]:
             return None
         progress = Progress.from_document(found)
