@@ -35,7 +35,7 @@ test: lint  ## everything CI runs: linters, all tests, coverage of each room
 soak: setup  ## the long ones: outages of minutes, memory over half an hour, thousands of payouts
 	LUCID_TEST_OUTAGE_S=180 .venv/bin/pytest tests/test_bad_days.py -k chain
 	.venv/bin/pytest -m soak wallet/tests
-	$(BENCH)/recorder_memory.py 1800
+	$(BENCH)/session_memory.py 1800
 	$(BENCH)/verify_bundle.py 4000
 
 .PHONY: docs
@@ -54,9 +54,9 @@ bench-chunk: setup  ## the chunk step against its three primitives alone
 	$(BENCH)/chunk_step.py
 
 .PHONY: bench-recorder
-bench-recorder: setup  ## a recorder's CPU, idle and busy, against ffmpeg x264 on the same display
+bench-recorder: setup  ## a recorder's CPU against ffmpeg x264 on the same display; a session's memory
 	$(BENCH)/recorder_cpu.py
-	$(BENCH)/recorder_memory.py
+	$(BENCH)/session_memory.py
 
 .PHONY: bench-connect
 bench-connect: setup  ## from the API call to the first desktop pixel at an RDP client, 20 times

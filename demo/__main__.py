@@ -98,6 +98,8 @@ def pictures(instance: Instance, session: str, out: Path, shot: Image.Image, fou
     with Image.open(out / "last.png") as last:
         wrong = different_pixels(last, shot)
     found.expect("last frame against a screenshot by xwd", f"{wrong} different pixels", wrong == 0)
+    video = instance.lucid("session", "video", session, "-o", str(out / f"{session}.webm"))
+    found.expect("as a video, for watching", f"{video['bytes'] / 1e6:.1f} MB", video["bytes"] > 0)
 
 
 def verdicts(bundle: Path, trust: Path, foreign: Path, found: Findings) -> None:

@@ -55,6 +55,14 @@ class Person:
         """Type into whatever has the focus."""
         self._client.type_text(text)
 
+    def click(self, x: int, y: int) -> None:
+        """Click somewhere."""
+        self._client.click(x, y)
+
+    def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Press the button at `start`, let go at `end`."""
+        self._client.drag(start, end)
+
     def work(self) -> None:
         """About 30 s of real work by real programs: scrolling, windows opened, moved and closed, typing."""
         client = self._client

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from demo.instance import LUCID, Instance
-from instances import start
+from instances import Recorded, start
 
 pytestmark = pytest.mark.real
 
@@ -76,6 +76,8 @@ def test_the_environment_picks_the_instance_too(instance: Instance) -> None:
         ("session", "frobnicate"),
         ("session", "create", "--size", "huge"),
         ("session", "show"),
+        ("session", "show", "no-id"),
+        ("session", "export", f"ses_{'0' * 32}", "-o", "/nowhere/x.lucid"),
         ("--nonsense",),
     ],
 )
@@ -84,6 +86,14 @@ def test_wrong_usage_is_exit_two(arguments: tuple[str, ...]) -> None:
     assert done.returncode == 2
     assert done.stdout == ""
     assert "Usage:" in done.stderr
+
+
+def test_a_disk_that_refuses_is_named_with_what_to_do(instance: Instance, recorded: Recorded) -> None:
+    for name in ("video", "export"):
+        written = ["-o", "/proc/x.lucid", "--json"]
+        problem = failed(lucid("session", name, recorded.id, *written, data=instance.data))
+        assert problem["code"] == "LUCID_ERR_4025"
+        assert problem["detail"].startswith("/proc/")
 
 
 def test_a_second_up_on_one_directory_refuses_and_names_the_first(instance: Instance) -> None:

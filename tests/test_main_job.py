@@ -63,18 +63,6 @@ def test_exporting_again_gives_the_same_chunks_and_a_verdict(instance: Instance,
         assert [first.read(name) for name in chunks] == [second.read(name) for name in chunks]
 
 
-def test_a_broken_export_goes_on_where_it_stopped(instance: Instance, recorded: Recorded) -> None:
-    target = recorded.bundle.with_name("resumed.lucid")
-    with instance.api.stream("GET", f"/sessions/{recorded.id}/proof") as answer:
-        content, tag = answer.read(), answer.headers["ETag"]
-    target.with_name("resumed.lucid.part").write_bytes(content[: len(content) // 2])
-    target.with_name("resumed.lucid.etag").write_text(tag)
-    said = instance.lucid("session", "export", recorded.id, "-o", str(target))
-    assert said["verdict"] == "complete"
-    assert said["fetched"] <= len(content) - len(content) // 2 or judge(target, recorded.trust)[0] == 0
-    assert not target.with_name("resumed.lucid.part").exists()
-
-
 def test_the_last_frame_can_be_replayed_as_a_png(
     instance: Instance, recorded: Recorded, tmp_path: Path
 ) -> None:

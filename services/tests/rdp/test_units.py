@@ -222,11 +222,20 @@ def test_clients_of_a_unix_socket_count_before_and_after_they_are_accepted(tmp_p
     assert processes.connections(path) == 0
 
 
+def test_two_managers_with_ports_of_their_own_give_no_user_twice(tmp_path: Path) -> None:
+    managers = [RdpSettings(data=tmp_path, first_port=first, last_port=first + 9) for first in (13400, 13410)]
+    places = [
+        Place.of(port, each) for each in managers for port in range(each.first_port, each.last_port + 1)
+    ]
+    users = [user for place in places for user in (place.display_uid, place.person_uid)]
+    assert len(set(users)) == len(users) == 40
+
+
 def test_a_plan_survives_its_journey(settings: RdpSettings) -> None:
     tls = certificates.new_certificate("lucid", 0)
     plan = layout.plan(Place.of(13390, settings), "someone", (800, 600), 4000, tls, settings, "")
     assert Plan.from_json(plan.to_json()) == plan
-    assert plan.display == ":101"
+    assert plan.display == ":13390"
     assert str(settings.data) in plan.masked
     assert plan.after_gate.uid not in {program.uid for program in plan.at_once}
     assert plan.after_gate.capabilities == []

@@ -362,7 +362,17 @@ def test_malformed_requests_are_problems(plant: Plant) -> None:
     for path in ("/sessions/ses_nothing", "/sessions/1", f"/sessions/ses_{'0' * 32}/proof"):
         assert plant.call("GET", path).status_code in (404, 422)
     unknown = f"/sessions/ses_{'0' * 12}7{'0' * 3}8{'0' * 15}"
-    for suffix in ("", "/proof", "/frame", "/chunks", "/pipeline", "/statistics", "/history", "/receipt"):
+    for suffix in (
+        "",
+        "/proof",
+        "/frame",
+        "/export",
+        "/chunks",
+        "/pipeline",
+        "/statistics",
+        "/history",
+        "/receipt",
+    ):
         answer = plant.call("GET", unknown + suffix)
         assert (answer.status_code, answer.json()["code"]) == (404, "LUCID_ERR_1430"), suffix
     assert isinstance(answer, httpx.Response)

@@ -1,13 +1,16 @@
 """From desktop to evidence, with real displays, a real recorder and a real chain."""
 
+import io
 import json
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import httpx
 import pytest
+from PIL import Image, ImageChops
 
 from lucid_proof import Report, Verdict, verify
 from lucid_proof.receipt import Answer, Receipt, check
@@ -79,6 +82,27 @@ def test_first_and_last_frame_are_pictures(running: Plant, closed: dict[str, obj
         assert answer.content.startswith(b"\x89PNG")
     answer = running.call("GET", f"/sessions/{closed['id']}/frame", params={"at": "soon"})
     assert answer.status_code == 422
+
+
+def test_a_video_ends_with_the_last_frame_at_the_end_of_the_recording(
+    running: Plant, closed: dict[str, object]
+) -> None:
+    answer = running.call("GET", f"/sessions/{closed['id']}/export", params={"cursor": "false"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "video/webm")
+    with av.open(io.BytesIO(answer.content)) as container:
+        *_, last = container.decode(video=0)
+    shown = running.call("GET", f"/sessions/{closed['id']}/frame", params={"at": "last"})
+    picture = Image.open(io.BytesIO(shown.content)).convert("L").resize((64, 40))
+    video = last.to_image().convert("L").resize((64, 40))
+    assert max(ImageChops.difference(picture, video).tobytes()) < 40
+    assert last.time is not None
+    assert last.time * 1000 >= int(shown.headers["lucid-frame-at"]) - began(running, closed)
+
+
+def began(plant: Plant, session: dict[str, object]) -> int:
+    """When the recording's first frame was shown, ms."""
+    first = plant.call("GET", f"/sessions/{session['id']}/frame", params={"at": "first"})
+    return int(first.headers["lucid-frame-at"])
 
 
 def test_chunks_are_listed_and_downloaded_as_recorded(running: Plant, closed: dict[str, object]) -> None:
@@ -220,6 +244,7 @@ def test_a_deleted_session_shows_nothing_and_still_verifies(running: Plant) -> N
     assert _somewhere(keys, wrapped)
     assert running.ok("DELETE", f"/sessions/{id_}")["state"] == "deleted"
     assert not _somewhere(keys, wrapped)
+    assert running.call("GET", f"/sessions/{id_}/export").json()["code"] == "LUCID_ERR_4302"
     gone = running.call("GET", f"/sessions/{id_}/frame")
     assert (gone.status_code, gone.json()["code"]) == (410, "LUCID_ERR_4302")
     assert running.call("DELETE", f"/sessions/{id_}").status_code == 410
@@ -246,6 +271,7 @@ def _somewhere(directory: Path, what: bytes) -> bool:
         ("sessions:read", "POST", "/sessions"),
         ("sessions:write", "GET", "/sessions"),
         ("sessions:read", "GET", "/sessions/{id}/frame"),
+        ("sessions:read", "GET", "/sessions/{id}/export"),
         ("sessions:write", "DELETE", "/sessions/{id}"),
         ("sessions:read", "POST", "/sessions/{id}/pipeline/pause"),
         ("sessions:replay", "GET", "/sessions/{id}/proof"),

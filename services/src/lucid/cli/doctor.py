@@ -1,6 +1,5 @@
 """`lucid doctor`: what is missing on this machine, each with the command that mends it."""
 
-import ctypes.util
 import os
 import shutil
 import socket
@@ -71,8 +70,6 @@ def examine(data: Path) -> Iterator[Finding]:
         yield _program(program, package)
     yield _file("Xorg server", Path("/usr/lib/xorg/Xorg"), "xserver-xorg-core")
     yield _file("Xorg module of xrdp", Path("/usr/lib/xorg/modules/drivers/xrdpdev_drv.so"), "xorgxrdp")
-    library = ctypes.util.find_library("xcb")
-    yield Finding("libxcb", library is not None, library or "not found", "" if library else f"{APT} libxcb1")
     yield _namespaces()
     yield _space(data)
     yield _ports()

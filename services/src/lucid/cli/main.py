@@ -12,7 +12,7 @@ import click
 from lucid.cli.client import Api
 from lucid.cli.output import Output
 from lucid.instance import Layout, default_data
-from lucid_kit.errors import LucidError, SystemFault
+from lucid_kit.errors import DomainError, LucidError, SystemFault
 
 P = ParamSpec("P")
 
@@ -22,6 +22,13 @@ class Defect(SystemFault):
 
     code = "LUCID_ERR_5023"
     advice = "A defect of Lucid: run it again with -v before the subcommand and report what it prints."
+
+
+class FileUnusable(DomainError):
+    """A file that was named cannot be read or written."""
+
+    code = "LUCID_ERR_4025"
+    advice = "Correct the path or its permissions, or make room on the disk."
 
 
 class Context:
@@ -67,8 +74,8 @@ def _run(context: Context, action: Callable[[], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise click.exceptions.Exit(1) from None
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        context.out.failure(SystemFault(f"{error.strerror or error}{where}"))
+        where = f"{error.filename}: " if error.filename else ""
+        context.out.failure(FileUnusable(f"{where}{error.strerror or error}"))
         raise click.exceptions.Exit(1) from None
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -96,6 +97,20 @@ class Output:
 
     def _write(self, document: Any) -> None:
         click.echo(json.dumps(document, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+
+
+class NewFile(click.ParamType[Path]):
+    """A file that a command is to write: its directory must exist, so that nobody waits in vain."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(value)
+        if path.is_dir():
+            self.fail(f"{path} is a directory", param, ctx)
+        if not path.absolute().parent.is_dir():
+            self.fail(f"there is no directory {path.absolute().parent}", param, ctx)
+        return path
 
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

@@ -109,7 +109,7 @@ def _status(service: Servers, server: Server) -> StatusOut:
     display = (
         DisplayOut(**{name: getattr(shown, name) for name in DisplayOut.model_fields}) if shown else None
     )
-    return StatusOut(**_shown(server), display=display, pids=service.processes(server.id))
+    return StatusOut(**_shown(server), display=display, pids=service.roster.processes(server.id))
 
 
 @routes.post("/rdp/servers", dependencies=WRITE, status_code=201)
@@ -131,13 +131,13 @@ async def create_server(
 @routes.get("/rdp/servers", dependencies=READ)
 async def list_servers(request: Request) -> ServerList:
     """Every server, those that ended included until they are deleted."""
-    return ServerList(servers=[ServerOut.of(each) for each in service_of(request).all()])
+    return ServerList(servers=[ServerOut.of(each) for each in service_of(request).roster.all()])
 
 
 @routes.get("/rdp/servers/{server_id}", dependencies=READ)
 async def get_server(server_id: ServerId, request: Request) -> ServerOut:
     """One server."""
-    return ServerOut.of(service_of(request).get(server_id))
+    return ServerOut.of(service_of(request).roster.get(server_id))
 
 
 @routes.put("/rdp/servers/{server_id}", dependencies=WRITE)
@@ -155,7 +155,7 @@ async def server_status(
 ) -> StatusOut:
     """A server's state, display and processes; waits for a change when asked to."""
     service = service_of(request)
-    return _status(service, await service.wait(server_id, after, wait_ms))
+    return _status(service, await service.roster.wait(server_id, after, wait_ms))
 
 
 @routes.post("/rdp/servers/{server_id}/admit", dependencies=WRITE)

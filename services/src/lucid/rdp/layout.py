@@ -27,7 +27,6 @@ XAUTHORITY = f"{RUN}/xauthority"
 SOCKETS = "/run/xrdp/sockdir"  # compiled into xrdp; xorgxrdp takes it from XRDP_SOCKET_PATH
 XORG = "/usr/lib/xorg/Xorg"  # the X server itself: /usr/bin/Xorg may be a setuid wrapper
 _PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
-_FIRST_DISPLAY = 100
 _DIRECTORY = stat.S_IFDIR
 _NEEDED = {
     "xrdp": ("/usr/sbin/xrdp", "xrdp"),
@@ -49,9 +48,9 @@ class Place:
     @classmethod
     def of(cls, port: int, settings: RdpSettings) -> Place:
         """The place of `port`."""
-        index = port - settings.first_port
-        uid = settings.first_uid + 2 * index
-        return cls(port, _FIRST_DISPLAY + index, uid, uid + 1)
+        # A port is one session's on all of the machine; so are its users and its display, whoever manages it.
+        uid = settings.first_uid + 2 * port
+        return cls(port, port, uid, uid + 1)
 
     @property
     def connection_socket(self) -> str:

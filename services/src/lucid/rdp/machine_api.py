@@ -110,7 +110,7 @@ def _resources(request: Request) -> Resources:
 
 
 def _shown(servers: Servers) -> ServiceOut:
-    known = servers.all()
+    known = servers.roster.all()
     return ServiceOut(
         state="running" if servers.accepting else "stopped",
         servers=sum(1 for each in known if each.state.live),
@@ -123,20 +123,20 @@ def _shown(servers: Servers) -> ServiceOut:
 @routes.get("/rdp/sessions", dependencies=READ, tags=["remote desktops"])
 async def list_sessions(request: Request) -> SessionList:
     """Every session that has a server."""
-    return SessionList(sessions=[SessionOut.of(each) for each in service_of(request).all()])
+    return SessionList(sessions=[SessionOut.of(each) for each in service_of(request).roster.all()])
 
 
 @routes.get("/rdp/sessions/{session_id}", dependencies=READ, tags=["remote desktops"])
 async def get_session(session_id: SessionId, request: Request) -> SessionOut:
     """A session's newest server."""
-    return SessionOut.of(service_of(request).of_session(session_id))
+    return SessionOut.of(service_of(request).roster.of_session(session_id))
 
 
 @routes.post("/rdp/sessions/{session_id}/connect", dependencies=READ, tags=["remote desktops"])
 async def connect(session_id: SessionId, request: Request) -> Connection:
     """Where to connect; the password was told when the server was made."""
     servers = service_of(request)
-    server = servers.running(servers.of_session(session_id).id).server
+    server = servers.roster.running(servers.roster.of_session(session_id).id).server
     return Connection(**{name: getattr(server, name) for name in Connection.model_fields})
 
 
@@ -144,7 +144,7 @@ async def connect(session_id: SessionId, request: Request) -> Connection:
 async def disconnect(session_id: SessionId, request: Request) -> Disconnected:
     """Send the clients away; the desktop stays."""
     servers = service_of(request)
-    return Disconnected(clients=servers.disconnect(servers.of_session(session_id).id))
+    return Disconnected(clients=servers.disconnect(servers.roster.of_session(session_id).id))
 
 
 @routes.get("/resources/usage", dependencies=READ, tags=["resources"])
@@ -160,7 +160,7 @@ async def usage(request: Request) -> UsageList:
             rss_bytes=used[each.id].rss_bytes,
             processes=used[each.id].processes,
         )
-        for each in servers.all()
+        for each in servers.roster.all()
         if each.id in used
     ]
     return UsageList(at=rfc3339(request.app.state.clock.now_ms()), servers=rows)

@@ -42,7 +42,7 @@ class Display:
     Attributes
     ----------
     name
-        `:100` and the like; only its own session knows it by that name.
+        `:13389` and the like; only its own session knows it by that name.
     socket
         Path of the Unix socket, through /proc/<pid>/root.
     xauthority

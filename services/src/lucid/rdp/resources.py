@@ -46,7 +46,7 @@ class Resources:
 
     async def measure(self) -> dict[str, Usage]:
         """What each running server uses now, by id."""
-        servers = self._servers.all()
+        servers = self._servers.roster.all()
         running = [(each, each.pid) for each in servers if each.pid is not None and each.state.live]
         used = {each.id: await asyncio.to_thread(processes.usage, pid) for each, pid in running}
         self._export(servers, used)
@@ -57,7 +57,7 @@ class Resources:
         settings = self._servers.settings
         found = []
         used = await self.measure()
-        for server in self._servers.all():
+        for server in self._servers.roster.all():
             usage = used.get(server.id)
             if usage is not None and usage.rss_bytes > _HIGH * settings.memory_bytes:
                 found.append(
@@ -68,8 +68,8 @@ class Resources:
             if server.refused_logins >= settings.wrong_passwords:
                 found.append(Alert(server.id, f"locked after {server.refused_logins} refused logins"))
         ports = settings.last_port - settings.first_port + 1
-        if len(self._servers.all()) > _HIGH * ports:
-            found.append(Alert("ports", f"{len(self._servers.all())} of {ports} ports are in use"))
+        if len(self._servers.roster.all()) > _HIGH * ports:
+            found.append(Alert("ports", f"{len(self._servers.roster.all())} of {ports} ports are in use"))
         return found
 
     def _export(self, servers: list[Server], used: dict[str, Usage]) -> None:

@@ -7,6 +7,9 @@ from pydantic_settings import SettingsConfigDict
 
 from lucid_kit.settings import Settings
 
+MAX_PORT = 59_535
+"""A session's display has its port's number, and X knows no higher one (6000 + display is a port again)."""
+
 
 class RdpSettings(Settings):
     """Settings of the server manager."""
@@ -26,10 +29,12 @@ class RdpSettings(Settings):
     audience: str = Field(default="lucid", description="whom a token must be for")
 
     host: str = Field(default="127.0.0.1", description="address RDP clients connect to")
-    first_port: int = Field(default=13389, ge=1024, le=65535, description="first port for sessions")
-    last_port: int = Field(default=14389, ge=1024, le=65535, description="last port for sessions")
+    first_port: int = Field(default=13389, ge=1024, le=MAX_PORT, description="first port for sessions")
+    last_port: int = Field(default=14389, ge=1024, le=MAX_PORT, description="last port for sessions")
     first_uid: int = Field(
-        default=1_900_000_000, ge=1000, description="two user ids a port are taken from here on"
+        default=1_900_000_000,
+        ge=1000,
+        description="user ids of a session: this, plus twice its port, and the next",
     )
 
     desktop_command: list[str] = Field(

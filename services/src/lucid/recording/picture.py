@@ -1,4 +1,4 @@
-"""A frame as a PNG file, with the pointer or without."""
+"""A frame as a picture or a PNG file, with the pointer or without."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from lucid.recording.replay import Frame
 
 
-def frame_to_png(frame: Frame, *, cursor: bool = False) -> bytes:
-    """PNG of a frame, RGB. With `cursor`, the pointer is drawn where it was.
+def painted(frame: Frame, *, cursor: bool = False) -> Image.Image:
+    """A frame as a picture, RGB. With `cursor`, the pointer is drawn where it was.
 
     Pixels are exactly the recorded ones where the pointer is not drawn.
     """
@@ -25,6 +25,11 @@ def frame_to_png(frame: Frame, *, cursor: bool = False) -> bytes:
         image = Image.frombytes("RGBa", shape, bytes(shown.pixels), "raw", "BGRa").convert("RGBA")
         place = (frame.cursor.x - shown.hot_x, frame.cursor.y - shown.hot_y)
         picture.paste(image, place, image)
+    return picture
+
+
+def frame_to_png(frame: Frame, *, cursor: bool = False) -> bytes:
+    """PNG of a frame, as `painted` says."""
     out = io.BytesIO()
-    picture.save(out, "PNG", compress_level=6)
+    painted(frame, cursor=cursor).save(out, "PNG", compress_level=6)
     return out.getvalue()

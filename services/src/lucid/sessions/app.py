@@ -36,6 +36,7 @@ from lucid.sessions.starting import Starter
 from lucid.sessions.store import SessionStore
 from lucid.sessions.uploader import Limits, Uploader
 from lucid.sessions.vault import Vault
+from lucid.sessions.video import Videos
 from lucid.version import release
 from lucid_kit.blobs import Blobs, open_blobs
 from lucid_kit.clock import SystemClock
@@ -166,10 +167,10 @@ class Instance:
                 clock,
             )
             fetch = stack.enter_context(_tiles(settings.chain_url))
+            exporter = Exporter(chain, fetch, archive, ledger, reader, trust)
+            replay = Replay(vault, ledger, reader)
             app.state.rooms = Rooms(
-                sessions, store, ledger, uploader, archive, reader,
-                Exporter(chain, fetch, archive, ledger, reader, trust), Replay(vault, ledger, reader),
-                figures,
+                sessions, store, ledger, uploader, archive, reader, exporter, replay, Videos(replay), figures,
                 trust.log,
             )  # fmt: skip
             head.listen(anchorer.block)

@@ -1,4 +1,4 @@
-"""HTTP routes to what a session holds: chunks, proof, receipt, frames."""
+"""HTTP routes to what a session holds: chunks, proof, receipt, frames, video."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
@@ -43,6 +43,7 @@ def _binary(media_type: str, description: str) -> dict[str, Any]:
 ZIP = "application/zip"
 OCTETS = "application/octet-stream"
 PNG = "image/png"
+WEBM = "video/webm"
 
 
 @routes.get("/chunks", dependencies=[READS])
@@ -165,6 +166,31 @@ async def frame(
         "Cache-Control": "no-store",
     }
     return Response(picture.png, media_type=PNG, headers=headers)
+
+
+@routes.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={200: _binary(WEBM, "The video: VP9, in the size of the first frame."), **GONE, **UPSTREAM},
+    dependencies=[VIEWS],
+)
+async def video(
+    session_id: SessionPath,
+    rooms: RoomsIn,
+    cursor: Annotated[bool, Query(description="draw the pointer")] = True,
+) -> Response:
+    """The recording as a video that browsers play, made while it is sent.
+
+    For watching: it is lossy, and proves nothing; the evidence is the bundle. An answer that breaks off is
+    not the whole video.
+    """
+    session = await rooms.sessions.get(session_id)
+    body = await _begun(rooms.videos.stream(session, cursor=cursor))
+    headers = {
+        "Content-Disposition": f'attachment; filename="{session_id}.webm"',
+        "Cache-Control": "no-store",
+    }
+    return StreamingResponse(body, media_type=WEBM, headers=headers)
 
 
 async def _begun(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

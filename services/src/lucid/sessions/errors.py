@@ -1,6 +1,7 @@
-"""What can go wrong with sessions, in the words of the field. Codes 4300 to 4349 and 5300 to 5349."""
+"""What can go wrong with sessions, in the words of the field. Codes 3300 to 3349, 4300 to 4349 and
+5300 to 5349."""
 
-from lucid_kit.errors import DomainError, NotFound, SystemFault, Unavailable
+from lucid_kit.errors import DomainError, LimitExceeded, NotFound, SystemFault, Unavailable
 
 
 class SessionMissing(NotFound):
@@ -123,3 +124,17 @@ class KeyTracesLeft(SystemFault):
 
     code = "LUCID_ERR_5307"
     advice = "Delete the session again; restarting the service cleans up, too."
+
+
+class TooManyVideos(LimitExceeded):
+    """As many videos are being made as this machine makes at once."""
+
+    code = "LUCID_ERR_3300"
+    advice = "Try again when one of them is done."
+
+
+class VideoUnavailable(Unavailable):
+    """A recording cannot be made a video here."""
+
+    code = "LUCID_ERR_5308"
+    advice = "`pip install lucid[video]` on this machine brings the encoder; frames and bundles need none."

@@ -48,23 +48,33 @@ class Replay:
         NoSuchFrame
             If the recording shows nothing then.
         """
-        key = await self.vault.open(session.id)
-        chunks = await self.ledger.chunks(session.id)
-        loop = asyncio.get_running_loop()
-
-        def read(index: int) -> bytes:
-            return asyncio.run_coroutine_threadsafe(self.reader.read(chunks[index]), loop).result(
-                _READ_WITHIN_S
-            )
+        source = await self.opened(session)
 
         def paint() -> Picture:
-            source = SealedChunks([ChunkRecord.from_json(chunk.record) for chunk in chunks], key, read)
             frame = _find(source, at)
             return Picture(
                 frame_to_png(frame, cursor=cursor), frame.at_ms, frame.number, frame.width, frame.height
             )
 
         return await asyncio.to_thread(paint)
+
+    async def opened(self, session: Session) -> SealedChunks:
+        """The recording so far, to be read off the event loop.
+
+        Raises
+        ------
+        ContentDestroyed
+            If the session's key is gone.
+        """
+        key = await self.vault.open(session.id)
+        chunks = await self.ledger.chunks(session.id)
+        loop = asyncio.get_running_loop()
+
+        def read(index: int) -> bytes:
+            reading = asyncio.run_coroutine_threadsafe(self.reader.read(chunks[index]), loop)
+            return reading.result(_READ_WITHIN_S)
+
+        return SealedChunks([ChunkRecord.from_json(chunk.record) for chunk in chunks], key, read)
 
 
 def _find(source: SealedChunks, at: int | Literal["first", "last"]) -> Frame:

@@ -14,6 +14,7 @@ from lucid.sessions.replay import Replay
 from lucid.sessions.service import Sessions
 from lucid.sessions.store import SessionStore
 from lucid.sessions.uploader import Uploader
+from lucid.sessions.video import Videos
 from lucid_proof.note import VerifierKey
 
 
@@ -29,6 +30,7 @@ class Rooms:
     chunks: ChunkReader
     exporter: Exporter
     replay: Replay
+    videos: Videos
     figures: Figures
     log_key: VerifierKey
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from lucid.cli.main import Context, command
+from lucid.cli.output import NewFile
 from lucid.cli.session import session
 from lucid_kit.files import write_atomic
 from lucid_kit.ids import new_id
@@ -31,12 +32,12 @@ from lucid_kit.ids import new_id
 )
 @click.option(
     "--rdp-file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NewFile(),
     help="Also write an .rdp file for RDP clients (holds no password).",
 )
 @click.option(
     "--receipt",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NewFile(),
     help="Also write the receipt: the signed promise to anchor this session.",
 )
 def create(

@@ -5,11 +5,11 @@ import sys
 import click
 
 from lucid.cli.main import Context, command
-from lucid.cli.session import session
+from lucid.cli.session import of_session, session
 
 
 @command(session, "delete")
-@click.argument("session_id", metavar="ID")
+@of_session
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def delete(context: Context, session_id: str, yes: bool) -> None:
     """Destroy a session's key: nobody can ever see its pictures again; its proof still verifies.

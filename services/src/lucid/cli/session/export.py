@@ -1,16 +1,16 @@
 """`lucid session export`: the proof bundle as one file; goes on where an earlier export stopped."""
 
-import os
 import time
 from pathlib import Path
 
 import click
 
 from lucid.cli.main import Context, command
-from lucid.cli.output import size
-from lucid.cli.session import session
+from lucid.cli.output import NewFile, size
+from lucid.cli.session import of_session, session
+from lucid.cli.session.transfer import Transfer
 from lucid_kit.errors import DomainError
-from lucid_kit.files import fsync_dir, write_atomic
+from lucid_kit.files import write_atomic
 from lucid_proof import Report, Verdict, verify
 from lucid_proof.trust import TrustPolicy
 
@@ -19,22 +19,24 @@ class ExportedBundleUnusable(DomainError):
     """What was exported does not verify."""
 
     code = "LUCID_ERR_4024"
-    advice = "Remove the file and export again; if it stays so, the recording is damaged: ask `lucid-verify`."
+    advice = (
+        "The recording or the way here is damaged: `lucid-verify` says where. An earlier export is as it was."
+    )
 
 
 @command(session, "export")
-@click.argument("session_id", metavar="ID")
+@of_session
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NewFile(),
     help="The bundle to write.",
 )
 @click.option(
     "--trust",
     "trust_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NewFile(),
     help="Also write the trust policy of this instance.",
 )
 @click.option(
@@ -48,24 +50,21 @@ def export(context: Context, session_id: str, output: Path, trust_file: Path | N
     """Write a session's proof bundle: all that `lucid-verify` needs to judge the recording offline.
 
     A broken transfer goes on where it stopped. Exporting a running session gives a bundle that says it is
-    in progress; exporting it again later gives the newest one.
+    in progress; exporting it again to the same file later fetches only what was recorded since.
 
     \b
     Example: lucid session export ses_0193… -o session.lucid --trust trust.json
     """
     with context.out.waiting("waiting for the session's records to be anchored …"):
         _await_anchoring(context, session_id, wait)
-    fetched = _fetch(context, session_id, output)
     policy = context.layout.trust.read_bytes()
+    transfer, report = _brought(context, session_id, output, TrustPolicy.parse(policy))
     if trust_file:
         write_atomic(trust_file, policy, 0o644)
-    report = verify(output, TrustPolicy.parse(policy))
-    if report.verdict in (Verdict.ALTERED, Verdict.UNUSABLE):
-        raise ExportedBundleUnusable(f"{output}: {_why(report)}")
     document = {
         "file": str(output),
         "bytes": output.stat().st_size,
-        "fetched": fetched,
+        "fetched": transfer.fetched,
         "verdict": report.verdict.word,
         "session": session_id,
         "chunks": report.chunks,
@@ -88,43 +87,31 @@ def _await_anchoring(context: Context, session_id: str, wait: float) -> None:
         time.sleep(0.3)
 
 
-def _fetch(context: Context, session_id: str, output: Path) -> int:
-    """Bring the bundle to `output`; how many bytes were transferred.
+def _brought(context: Context, session_id: str, output: Path, policy: TrustPolicy) -> tuple[Transfer, Report]:
+    """Bring the bundle to `output` and judge it.
 
-    A broken transfer goes on where it stopped if the bundle is still the same one (same ETag).
+    Raises
+    ------
+    ExportedBundleUnusable
+        If it does not verify, all of it fetched anew: then `output` is as it was.
     """
-    part = output.with_name(output.name + ".part")
-    tag = output.with_name(output.name + ".etag")
-    path = f"/sessions/{session_id}/proof"
-    start, headers = 0, {}
-    if part.exists() and tag.exists():
-        start, headers = part.stat().st_size, {"If-Range": tag.read_text("ascii").strip()}
-        headers["Range"] = f"bytes={start}-"
-    with context.api.stream(path, headers=headers) as answer:
-        if answer.status_code == 416:
-            part.unlink(missing_ok=True)
-            tag.unlink(missing_ok=True)
-            return _fetch(context, session_id, output)
-        start = start if answer.status_code == 206 else 0
-        write_atomic(tag, answer.headers.get("ETag", "").encode("ascii"), 0o600)
-        total = start + int(answer.headers["Content-Length"])
-        done = start
-        with (
-            part.open("r+b" if start else "wb") as target,
-            context.out.transfer("exporting", total) as advance,
-        ):
-            target.seek(start)
-            for block in answer.iter_bytes(1 << 20):
-                target.write(block)
-                done += len(block)
-                advance(done)
-            target.truncate()
-            target.flush()
-            os.fsync(target.fileno())
-    part.rename(output)
-    fsync_dir(output.absolute().parent)
-    tag.unlink(missing_ok=True)
-    return done - start
+    transfer = Transfer(context.api, context.out, session_id, output)
+    transfer.fetch()
+    report = verify(transfer.part, policy)
+    if transfer.kept and not _fit(report, session_id):
+        # What was there already may be damaged, or another session's.
+        transfer.fetch_whole()
+        report = verify(transfer.part, policy)
+    if not _fit(report, session_id):
+        unusable = output.with_name(output.name + ".unusable")
+        transfer.settle(unusable)
+        raise ExportedBundleUnusable(f"{unusable}: {_why(report)}")
+    transfer.settle(output)
+    return transfer, report
+
+
+def _fit(report: Report, session_id: str) -> bool:
+    return report.verdict not in (Verdict.ALTERED, Verdict.UNUSABLE) and report.session == session_id
 
 
 def _why(report: Report) -> str:

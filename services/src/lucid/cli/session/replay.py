@@ -5,21 +5,20 @@ from pathlib import Path
 import click
 
 from lucid.cli.main import Context, command
-from lucid.cli.session import session
+from lucid.cli.output import NewFile
+from lucid.cli.session import of_session, session
 from lucid_kit.files import write_atomic
 
 
 @command(session, "replay")
-@click.argument("session_id", metavar="ID")
+@of_session
 @click.option(
     "--frame",
     required=True,
     metavar="first|last|MS",
     help="Which frame: the first, the last, or the one shown MS milliseconds after the first.",
 )
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The PNG to write."
-)
+@click.option("-o", "--output", required=True, type=NewFile(), help="The PNG to write.")
 @click.option("--cursor", is_flag=True, help="Draw the mouse pointer.")
 def replay(context: Context, session_id: str, frame: str, output: Path, cursor: bool) -> None:
     """Write one frame of a recording as a PNG.

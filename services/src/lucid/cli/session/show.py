@@ -1,15 +1,13 @@
 """`lucid session show`."""
 
-import click
-
 from lucid.cli.main import Context, command
 from lucid.cli.output import size
-from lucid.cli.session import session
+from lucid.cli.session import of_session, session
 from lucid.cli.session.listing import when
 
 
 @command(session, "show")
-@click.argument("session_id", metavar="ID")
+@of_session
 def show(context: Context, session_id: str) -> None:
     """Show one session: its state, what is recorded, and what of it is anchored.
 

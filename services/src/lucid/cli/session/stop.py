@@ -5,14 +5,14 @@ import time
 import click
 
 from lucid.cli.main import Context, command
-from lucid.cli.session import session
+from lucid.cli.session import of_session, session
 from lucid_kit.errors import Unavailable
 
 FINAL = ("closed", "abandoned", "unrecorded", "deleted")
 
 
 @command(session, "stop")
-@click.argument("session_id", metavar="ID")
+@of_session
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the recording is closed.")
 @click.option(
     "--anchored", is_flag=True, help="Wait until its close is anchored as well (a block takes 10 s)."
@@ -48,7 +48,7 @@ def stop(context: Context, session_id: str, wait: bool, anchored: bool, timeout:
 
 
 @command(session, "pause")
-@click.argument("session_id", metavar="ID")
+@of_session
 def pause(context: Context, session_id: str) -> None:
     """Pause recording. The pause is a record in the log, not a hole.
 
@@ -62,7 +62,7 @@ def pause(context: Context, session_id: str) -> None:
 
 
 @command(session, "resume")
-@click.argument("session_id", metavar="ID")
+@of_session
 def resume(context: Context, session_id: str) -> None:
     """Go on recording after a pause.
 
