@@ -353,6 +353,17 @@ async def test_who_has_no_address_or_too_little_is_owed_until_they_can_be_paid(
     assert await room.settlements.held(room.log.origin) == {operator("cleo"): 7_000}
 
 
+async def test_what_is_owed_to_an_address_that_became_the_payers_own_is_held_and_holds_up_nobody(
+    room: Room, statement: bytes
+) -> None:
+    await room.bind("ann", "bob")
+    router = (await room.settlements.addresses(room.log.origin))[operator("ann")]
+    room.settlements._forbidden = frozenset({ALICE.address, router})
+    result = await room.settlements.accept(statement)
+    assert operator("ann") in result.held
+    assert {each.operator for each in result.intents} == {operator("bob")}
+
+
 async def test_an_unknown_settlement_is_not_found(room: Room) -> None:
     with pytest.raises(errors.SettlementNotFound):
         await room.settlements.intents(room.log.origin, 77)
