@@ -152,6 +152,10 @@ def test_attestations_by_others_or_for_others_are_refused(plane: Plane, operator
         answer = operator.ask("POST", "payouts", "/payouts/kyc/attestations", content=content)
         assert (answer.status_code, answer.json()["code"]) == (409, "LUCID_ERR_4840"), answer.text
     assert operator.ask("POST", "payouts", "/payouts/kyc/attestations", content=b"{}").status_code == 422
+    no_address = "T" + "1" * 33
+    assert operator.ask("GET", "payouts", f"/payouts/kyc/{no_address}").status_code == 422
+    wrong = {"subject": no_address}
+    assert operator.ask("POST", "payouts", "/payouts/kyc/revocations", json=wrong).status_code == 422
     unknown = {"subject": str(payee(51))}
     assert operator.ask("POST", "payouts", "/payouts/kyc/revocations", json=unknown).status_code == 404
     assert standing(operator, 50)["why_not"] == f"{payee(50)} is not attested"

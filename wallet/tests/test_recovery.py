@@ -14,7 +14,7 @@ from router_chain import OPERATOR, rich_people
 from lucid_kit import fault
 from lucid_kit.clock import ManualClock
 from lucid_kit.documents import Documents
-from lucid_tron.client.errors import NodesDisagree
+from lucid_tron.client.errors import NodesDisagree, NoHealthyNode
 from lucid_tron.codec.address import Address
 from lucid_tron.payouts import ledger
 from lucid_tron.payouts.book import Book
@@ -156,27 +156,59 @@ async def test_payments_of_the_hot_wallet_are_found_by_their_memos(old: Books) -
     assert await old.network.usdt.balance(payee(1)) == 11
 
 
+class Liar(httpx.AsyncBaseTransport):
+    """A node that answers one question with something of its own."""
+
+    def __init__(self, honest: httpx.AsyncBaseTransport, path: str, answer: Any) -> None:
+        self.honest, self.path, self.answer = honest, path, answer
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith(self.path):
+            return httpx.Response(200, json=self.answer)
+        return await self.honest.handle_async_request(request)
+
+
+def among_liars(books: Books, path: str, answer: Any, *liars: int) -> Recovery:
+    """A recovery whose nodes of these numbers lie."""
+    network = books.network
+    for number in liars:
+        url = network.urls[number]
+        network.mounts[url] = Liar(network.mounts[url], path, answer)  # type: ignore[assignment]
+    client = network.connect()
+    payments = WalletPayments(client, network.chain.usdt, OPERATOR.address)
+    return Recovery(books.book, client, payments, LIFETIME_MS)
+
+
 async def test_one_node_that_leaves_a_payment_out_does_not_have_it_made_twice(old: Books) -> None:
-    honest = old.network.mounts[old.network.urls[1]]
-
-    class Forgetful(httpx.AsyncBaseTransport):
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            if request.url.path.endswith("gettransactioninfobyblocknum"):
-                return httpx.Response(200, json=[])
-            return await honest.handle_async_request(request)
-
-    old.network.mounts[old.network.urls[1]] = Forgetful()  # type: ignore[assignment]
-    client = old.network.connect()
     await old.approve(1)
-    payments = WalletPayments(client, old.network.chain.usdt, OPERATOR.address)
-    recovery = Recovery(old.book, client, payments, LIFETIME_MS)
+    recovery = among_liars(old, "gettransactioninfobyblocknum", [], 1)
     await recovery.begin("carla")
     with pytest.raises(NodesDisagree):
         await recovery.run_once()
     progress = await recovery.progress()
     assert (progress.next, progress.finished) == (progress.first, False)
     assert (await old.book.get("pay_1")).state == "approved"
-    await client.close()
+
+
+async def test_a_node_that_gives_another_transaction_is_not_believed(old: Books) -> None:
+    """Else it could have another payout taken for paid."""
+    await old.approve(1)
+    other = {"raw_data_hex": "0a02"}
+    recovery = among_liars(old, "gettransactionbyid", other, 0)
+    await recovery.begin("carla")
+    assert await recovery.run_once() is not None
+    assert (await old.book.get("pay_1")).state == "settled"
+    recovery = among_liars(old, "gettransactionbyid", other, 1)
+    await recovery.begin("carla")
+    with pytest.raises(NoHealthyNode):
+        await recovery.run_once()
+
+
+async def test_receipts_out_of_form_are_no_empty_block(old: Books) -> None:
+    recovery = among_liars(old, "gettransactioninfobyblocknum", {"items": "none"}, 0, 1)
+    await recovery.begin("carla")
+    with pytest.raises(NodesDisagree):
+        await recovery.run_once()
 
 
 async def test_a_recovery_that_died_goes_on_and_enters_nothing_twice(

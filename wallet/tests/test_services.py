@@ -294,6 +294,15 @@ def test_ports_are_kept_where_they_are_free(tmp_path: Path) -> None:
     assert directory.ports() == first
 
 
+def test_a_router_is_put_aside_with_the_devnet_that_it_stood_on(tmp_path: Path) -> None:
+    directory = Directory(tmp_path)
+    directory.prepare("devnet", SystemClock())
+    directory.router.write_text("{}")
+    directory.prepare("devnet", SystemClock())
+    assert not directory.router.exists()
+    assert [path.read_text() for path in tmp_path.glob("past/*/router.json")] == ["{}"]
+
+
 # --- a statement at the payout service ---
 
 

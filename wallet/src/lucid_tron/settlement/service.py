@@ -197,8 +197,8 @@ class Settlements:
         found = await inside.find(BINDINGS.name, where, sort=[("nonce", 1)])
         # In the order of their nonces, so that the newest of each operator stands at the end.
         bound = {bytes.fromhex(each["operator"]): Address.parse(each["address"]) for each in found}
-        # An address may have become the payer's own since it was bound, as a new router's does: what is owed to
-        # it is held, for a statement with a payout that is refused would hold up all others.
+        # An address may have become the payer's own since it was bound, as a new router's does: what is owed
+        # to it is held, for a statement with a payout that is refused would hold up all others.
         return {operator: address for operator, address in bound.items() if address not in self._forbidden}
 
     # --- statements ---
