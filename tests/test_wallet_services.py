@@ -357,6 +357,34 @@ def test_what_the_router_pays_counts_towards_the_hot_wallets_cap(plane: Plane, o
     became(operator, "payouts", "/payouts/capped", "settled")
 
 
+def refused(plane: Plane, **settings: object) -> tuple[str, str]:
+    """What a payout service beside the plane's says that does not start: why, and what to do."""
+    values = {
+        "JWKS": plane.data / "issuer" / "jwks.json",
+        "NODES": json.dumps([plane.node]),
+        "USDT": plane.usdt,
+        "WALLETS_URL": plane.services["wallets"],
+        "TOKEN_FILE": plane.data / "tokens" / "payouts.token",
+        "WALLET": plane.hot,
+        **settings,
+    }
+    environment = {f"LUCID_TRON_PAYOUTS_{name}": str(value) for name, value in values.items()}
+    argv = [sys.executable, "-m", "lucid_tron.payouts"]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    *_, said, advice = done.stderr.strip().splitlines()
+    return said, advice
+
+
+def test_a_second_payout_service_is_refused_on_one_database_and_on_one_head(
+    plane: Plane, tmp_path: Path
+) -> None:
+    said, _ = refused(plane, DATA=plane.data / "payouts", ROUTER=plane.router)
+    assert "already runs" in said
+    said, _ = refused(plane, DATA=tmp_path / "other", HEAD=plane.data / "head", ROUTER=plane.router)
+    assert "LUCID_ERR_4831" in said
+
+
 @pytest.mark.parametrize("what", ["an attacker's", "none"])
 def test_a_payout_service_refuses_a_router_that_is_not_ours_and_says_why(
     plane: Plane, tmp_path: Path, what: str
@@ -364,22 +392,12 @@ def test_a_payout_service_refuses_a_router_that_is_not_ours_and_says_why(
     """The token itself stands for a contract of somebody who would like to be sent the money."""
     (tmp_path / "head").mkdir()
     Guard.create(tmp_path / "head")
-    values = {
-        "DATA": tmp_path / "payouts",
-        "HEAD": tmp_path / "head",
-        "JWKS": plane.data / "issuer" / "jwks.json",
-        "NODES": json.dumps([plane.node]),
-        "USDT": plane.usdt,
-        "WALLETS_URL": plane.services["wallets"],
-        "TOKEN_FILE": plane.data / "tokens" / "payouts.token",
-        "WALLET": plane.hot,
-        "ROUTER": plane.usdt if what == "an attacker's" else "T" + "1" * 33,
-    }
-    environment = {f"LUCID_TRON_PAYOUTS_{name}": str(value) for name, value in values.items()}
-    argv = [sys.executable, "-m", "lucid_tron.payouts"]
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    *_, said, advice = done.stderr.strip().splitlines()
+    said, advice = refused(
+        plane,
+        DATA=tmp_path / "payouts",
+        HEAD=tmp_path / "head",
+        ROUTER=plane.usdt if what == "an attacker's" else "T" + "1" * 33,
+    )
     if what == "an attacker's":
         assert "LUCID_ERR_4832" in said
         assert "Do not fund that address" in advice
