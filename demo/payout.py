@@ -1,8 +1,8 @@
 """Pay 50 operators once in USDT, whatever dies meanwhile. `--out DIR` is where logs go.
 
 A settlement statement, proven by a log that the payers trust, comes in; small payouts go by themselves, large
-ones wait for two people; the payout and wallet services are killed with SIGKILL in the middle; then books,
-chain, tronweb and tronpy must agree to the last unit.
+ones wait for two people; all are paid in batches through a router contract; the payout and wallet services
+are killed with SIGKILL in the middle; then books, chain, tronweb and tronpy must agree to the last unit.
 """
 
 import argparse
@@ -28,6 +28,7 @@ LARGE = ("operator-07", "operator-23", "operator-41")
 CREDITS = OPERATORS | dict.fromkeys(LARGE, 200_000)
 UNITS = 1_000  # of USDT (10⁻⁶) for a credit
 TWO_PERSON_ABOVE = 100_000_000
+MOST_IN_BATCH = 30
 FUNDS = 1_000_000_000
 PEERS = Path(__file__).parent / "peers"
 NPM = Path(__file__).parents[1] / "wallet" / "tests" / "peers"
@@ -72,9 +73,10 @@ def run(plane: Plane, log: TestLog, found: Findings) -> None:
     """One statement, from its proof to the last unit."""
     operator = plane.operator
     statement = settle(operator, log, found)
-    approve(plane, operator, found)
     began = time.monotonic()
-    kill(plane, operator, found)
+    kill(plane, operator, found, "payouts")  # some have left, and some of those that left are not stored so
+    approve(plane, operator, found)
+    kill(plane, operator, found, "wallets")  # what was approved last needs a signature still
     payouts = until(lambda: all_settled(operator))
     found.measured("all settled after", f"{time.monotonic() - began:.0f} s")
     again = operator.ask("POST", "payouts", "/payouts/statements", content=statement)
@@ -121,22 +123,21 @@ def approve(plane: Plane, operator: Person, found: Findings) -> None:
     )
 
 
-def kill(plane: Plane, operator: Person, found: Findings) -> None:
-    """SIGKILL to the payout service while payments are under way, then to the wallets service."""
-    for service, enough in (("payouts", 10), ("wallets", 25)):
-        counts = until(lambda least=enough: under_way(operator, least))
-        before = plane.pid(service)
-        plane.kill(service)
-        say(f"killed the {service} service with SIGKILL: {counts}")
-        until(lambda name=service, old=before: plane.pid(name) != old or None)
-        found.measured(f"kill -9 of the {service} service", f"in the middle: {counts}")
+def kill(plane: Plane, operator: Person, found: Findings, service: str) -> None:
+    """SIGKILL to a service while payments are under way."""
+    counts = until(lambda: under_way(operator))
+    before = plane.pid(service)
+    plane.kill(service)
+    say(f"killed the {service} service with SIGKILL: {counts}")
+    until(lambda: plane.pid(service) != before or None)
+    found.measured(f"kill -9 of the {service} service", f"in the middle: {counts}")
 
 
-def under_way(operator: Person, enough: int) -> str | None:
-    """How many payouts are in which state, once some have left and others have not."""
+def under_way(operator: Person) -> str | None:
+    """How many payouts are in which state, once some have left and before all are settled."""
     states = [each["state"] for each in history(operator)]
-    left = sum(state in ("broadcast", "solid", "settled") for state in states)
-    if left < enough:
+    left = [state for state in states if state in ("broadcast", "solid", "settled")]
+    if not left or set(states) == {"settled"}:
         return None
     return ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
 
@@ -160,9 +161,13 @@ def judge(plane: Plane, operator: Person, payouts: list[dict[str, Any]], found: 
         f"{sum(paid.get(who) == units for who, units in owed.items())} of {len(owed)}",
         paid == owed,
     )
-    hot = operator.get("wallets", f"/wallets/{plane.hot}")["address"]
-    transfers = mined(operator, hot)
-    found.expect("transfers that left the hot wallet", f"{transfers}", transfers == len(owed))
+    batches = {each["txids"][-1] for each in payouts}
+    transfers, transactions = mined(operator, plane.router)
+    found.expect(
+        "transfers that left the router",
+        f"{len(transfers)}, in {len(transactions)} transactions of at most {MOST_IN_BATCH}",
+        len(transfers) == len(owed) and transactions == batches and len(batches) < len(owed) / 5,
+    )
     books = operator.post("payouts", "/payouts/reconciliation")
     found.expect(
         "reconciliation: missing, too much",
@@ -170,26 +175,28 @@ def judge(plane: Plane, operator: Person, payouts: list[dict[str, Any]], found: 
         (books["missing"], books["surplus"], books["in_flight"]) == (0, 0, 0),
     )
     total = sum(owed.values())
-    found.expect("hot wallet", usdt(books["held"]), books["held"] == FUNDS - total)
+    found.expect("left in the router", usdt(books["held"]), books["held"] == FUNDS - total)
     head = operator.get("payouts", "/payouts/reconciliation")
     found.measured("ledger", f"{head['ledger_entries']} entries, head {head['ledger_hash'][:16]}…")
     for name, argv, cwd in (
         ("tronweb", ["node", "balances.mjs"], with_tronweb()),
         ("tronpy", [sys.executable, "balances.py"], PEERS),
     ):
-        balances = read_by(argv, cwd, plane, [*owed, hot])
-        right = sum(balances.get(who) == units for who, units in (owed | {hot: FUNDS - total}).items())
+        balances = read_by(argv, cwd, plane, [*owed, plane.router])
+        right = sum(
+            balances.get(who) == units for who, units in (owed | {plane.router: FUNDS - total}).items()
+        )
         found.expect(f"balances read by {name}", f"{right} of {len(owed) + 1} right", right == len(owed) + 1)
 
 
-def mined(operator: Person, hot: str) -> int:
-    """Transfers from the hot wallet in all solid blocks, counted from the token's own log."""
+def mined(operator: Person, payer: str) -> tuple[list[str], set[str]]:
+    """Who got transfers from the payer in solid blocks, and in which transactions, as the token logs them."""
     last = operator.get("client", "/tron/network/height")["solid"]
-    count = 0
+    found = []
     for first in range(0, last + 1, 200):
-        path = f"/usdt/transactions/{hot}?first_block={first}&last_block={min(last, first + 199)}"
-        count += sum(each["from"] == hot for each in operator.get("usdt", path)["transfers"])
-    return count
+        path = f"/usdt/transactions/{payer}?first_block={first}&last_block={min(last, first + 199)}"
+        found += [each for each in operator.get("usdt", path)["transfers"] if each["from"] == payer]
+    return [each["to"] for each in found], {each["txid"] for each in found}
 
 
 def with_tronweb() -> Path:

@@ -42,7 +42,10 @@ class Plane:
         self.services: dict[str, str] = ready["services"]
         self.usdt: str = ready["usdt"]
         self.hot: str = ready["hot_wallet"]
+        self.router: str = ready["router"]
         self.node: str = ready["devnet"]["url"]
+        self.chain_id: int = ready["devnet"]["chain_id"]
+        self.faucet: str = ready["devnet"]["faucet"]["private_key"]
         return self
 
     def __exit__(
@@ -81,6 +84,11 @@ class Plane:
     def pid(self, service: str) -> int:
         """The process that holds the service's directory."""
         return int((self.data / service / ".lock").read_text())
+
+    @property
+    def supervisor(self) -> int:
+        """The process that starts services again."""
+        return self._process.pid
 
     def kill(self, service: str) -> None:
         """SIGKILL; the supervisor starts it again."""

@@ -1,11 +1,14 @@
 """The wallet plane as processes: what each service promises to who holds the right token, and no one else."""
 
+import asyncio
 import json
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,12 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from demo.plane import Person, Plane, until
+from lucid_tron.client.client import TronClient
+from lucid_tron.client.profiles import DEVNET
+from lucid_tron.codec.address import Address
 from lucid_tron.keys.signing import PrivateKey
+from lucid_tron.payouts.guard import Guard
+from lucid_tron.up.router import call_as_owner
 
 pytestmark = pytest.mark.real
 
@@ -87,6 +95,17 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert found["code"].startswith("LUCID_ERR_")
     assert found["advice"]
     return found
+
+
+def as_owner(plane: Plane, signature: str, *values: Any) -> None:
+    """Call the router as the devnet's faucet, which owns it."""
+
+    async def call() -> None:
+        async with TronClient.open(DEVNET.at(plane.node, usdt=Address.parse(plane.usdt))) as client:
+            owner = PrivateKey.from_hex(plane.faucet)
+            await call_as_owner(client, owner, Address.parse(plane.router), signature, *values)
+
+    asyncio.run(call())
 
 
 # --- the network ---
@@ -284,9 +303,10 @@ def test_in_a_batch_one_bad_payout_does_not_hold_up_the_others(operator: Person)
 def test_money_that_leaves_beside_the_books_stops_payouts_until_a_person_resumes_them(
     plane: Plane, operator: Person
 ) -> None:
-    theft = {"operation_id": "theft", "wallet_id": plane.hot, "to": somebody(30), "amount": 9 * UNIT}
-    operator.post("usdt", "/usdt/transfer", theft)
-    became(operator, "usdt", "/usdt/operations/theft", "settled")
+    as_owner(plane, "pause()")
+    token, thief = Address.parse(plane.usdt), Address.parse(somebody(30))
+    as_owner(plane, "rescue(address,address,uint256)", token, thief, 9 * UNIT)
+    as_owner(plane, "unpause()")
     assert operator.post("payouts", "/payouts/reconciliation")["missing"] == 9 * UNIT
     books = operator.get("payouts", "/payouts/reconciliation")
     assert "lacks 9000000 units" in books["halted"]
@@ -298,17 +318,123 @@ def test_money_that_leaves_beside_the_books_stops_payouts_until_a_person_resumes
     plane.kill("payouts")
     until(lambda: plane.pid("payouts") != before or None)
     assert operator.get("payouts", "/payouts/halted")["state"] == "approved"
-    back = {
-        "address": operator.get("wallets", f"/wallets/{plane.hot}")["address"],
-        "usdt": 9 * UNIT,
-        "trx": 0,
-    }
+    back = {"address": plane.router, "usdt": 9 * UNIT, "trx": 0}
     for path, body in (("faucet", back), ("mine", {"blocks": 4})):
         httpx.post(f"{plane.node}/admin/{path}", json=body, timeout=60).raise_for_status()
     operator.post("payouts", "/payouts/resume", {"why": "the nine dollars came back"})
     became(operator, "payouts", "/payouts/halted", "settled")
     balance = operator.post("payouts", "/payouts/reconciliation")
     assert (balance["missing"], balance["surplus"]) == (0, 0)
+
+
+def test_the_hot_wallet_spends_through_the_router_only(plane: Plane, operator: Person) -> None:
+    theft = {"operation_id": "theft", "wallet_id": plane.hot, "to": somebody(33), "amount": UNIT}
+    operator.post("usdt", "/usdt/transfer", theft)
+
+    def reason() -> str | None:
+        found: str | None = operator.get("usdt", "/usdt/operations/theft")["reason"]
+        return found
+
+    assert until(reason, within=60)
+    assert operator.get("usdt", "/usdt/operations/theft")["txid"] is None
+    shown = operator.get("wallets", f"/wallets/{plane.hot}")
+    assert set(shown["caps"]) == {plane.router}
+    assert shown["fee_cap"] == 1_500_000_000
+
+
+def test_what_the_router_pays_counts_towards_the_hot_wallets_cap(plane: Plane, operator: Person) -> None:
+    path = f"/wallets/{plane.hot}"
+    caps = operator.get("wallets", path)["caps"]
+    low = {plane.router: {"per_payment": UNIT, "per_day": 10 * UNIT}}
+    operator.ask("PUT", "wallets", path, json={"caps": low}).raise_for_status()
+    asked = {"payout_id": "capped", "epoch": 4, "recipient": somebody(42), "amount": 2 * UNIT}
+    operator.post("payouts", "/payouts/initiate", asked)
+    plane.person("carla", "tron:approve").post("payouts", "/payouts/capped/approve")
+    reason = until(lambda: operator.get("payouts", "/payouts/capped")["reason"], within=60)
+    assert f"pays at most {UNIT} of {plane.router} at once" in reason
+    assert operator.get("payouts", "/payouts/capped")["txids"] == []
+    operator.ask("PUT", "wallets", path, json={"caps": caps}).raise_for_status()
+    became(operator, "payouts", "/payouts/capped", "settled")
+
+
+def refused(plane: Plane, **settings: object) -> tuple[str, str]:
+    """What a payout service beside the plane's says that does not start: why, and what to do."""
+    values = {
+        "JWKS": plane.data / "issuer" / "jwks.json",
+        "NODES": json.dumps([plane.node]),
+        "USDT": plane.usdt,
+        "WALLETS_URL": plane.services["wallets"],
+        "TOKEN_FILE": plane.data / "tokens" / "payouts.token",
+        "WALLET": plane.hot,
+        **settings,
+    }
+    environment = {f"LUCID_TRON_PAYOUTS_{name}": str(value) for name, value in values.items()}
+    argv = [sys.executable, "-m", "lucid_tron.payouts"]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    *_, said, advice = done.stderr.strip().splitlines()
+    return said, advice
+
+
+def test_a_second_payout_service_is_refused_on_one_database_and_on_one_head(
+    plane: Plane, tmp_path: Path
+) -> None:
+    said, _ = refused(plane, DATA=plane.data / "payouts", ROUTER=plane.router)
+    assert "already runs" in said
+    said, _ = refused(plane, DATA=tmp_path / "other", HEAD=plane.data / "head", ROUTER=plane.router)
+    assert "LUCID_ERR_4831" in said
+
+
+@pytest.mark.parametrize("what", ["an attacker's", "none"])
+def test_a_payout_service_refuses_a_router_that_is_not_ours_and_says_why(
+    plane: Plane, tmp_path: Path, what: str
+) -> None:
+    """The token itself stands for a contract of somebody who would like to be sent the money."""
+    (tmp_path / "head").mkdir()
+    Guard.create(tmp_path / "head")
+    said, advice = refused(
+        plane,
+        DATA=tmp_path / "payouts",
+        HEAD=tmp_path / "head",
+        ROUTER=plane.usdt if what == "an attacker's" else "T" + "1" * 33,
+    )
+    if what == "an attacker's":
+        assert "LUCID_ERR_4832" in said
+        assert "Do not fund that address" in advice
+    else:
+        assert "router: " in said
+
+
+def test_with_a_schedule_a_payout_waits_for_the_run_and_says_which(plane: Plane, operator: Person) -> None:
+    problem(operator.ask("GET", "payouts", "/payouts/schedule"), 404)
+    soon = datetime.now(UTC) + timedelta(hours=2)
+    wanted = {"every": "day", "at": f"{soon:%H:%M}"}
+    shown = operator.ask("PUT", "payouts", "/payouts/schedule", json=wanted).raise_for_status().json()
+    assert shown["next_run"].startswith(f"{soon:%Y-%m-%dT%H:%M}")
+    assert (shown["open"], shown["last_finished"]) == (False, None)
+    assert shown["says"].startswith(f"Every day at {soon:%H:%M} UTC; the next run is {soon:%Y-%m-%d}")
+    assert operator.get("payouts", "/payouts/schedule") == shown
+    asked = {"payout_id": "later", "epoch": 4, "recipient": somebody(40), "amount": UNIT}
+    operator.post("payouts", "/payouts/initiate", asked)
+    plane.person("carla", "tron:approve").post("payouts", "/payouts/later/approve")
+    time.sleep(2)  # ten rounds of the service
+    waiting = operator.get("payouts", "/payouts/later")
+    assert (waiting["state"], waiting["reason"]) == ("approved", f"Waits for the run of {shown['next_run']}")
+    listed = operator.get("payouts", "/payouts/history?state=approved")["payouts"]
+    assert waiting in listed
+    bad = {"every": "day", "at": "24:00"}
+    problem(operator.ask("PUT", "payouts", "/payouts/schedule", json=bad), 422)
+    assert operator.ask("DELETE", "payouts", "/payouts/schedule").json() == {"removed": True}
+    became(operator, "payouts", "/payouts/later", "settled")
+
+
+def test_books_are_recovered_only_while_payouts_are_stopped(operator: Person) -> None:
+    problem(operator.ask("GET", "payouts", "/payouts/recovery"), 404)
+    problem(operator.ask("POST", "payouts", "/payouts/recovery", json={}), 409)
+
+
+def test_a_router_without_attestations_takes_none(operator: Person) -> None:
+    problem(operator.ask("GET", "payouts", f"/payouts/kyc/{somebody(41)}"), 409)
 
 
 def test_statements_of_a_chain_that_is_not_paid_for_are_refused(operator: Person) -> None:

@@ -11,15 +11,14 @@ from builders import BOB
 from test_batches import Plane, a_plane
 
 from lucid_tron.payouts import ledger
-from lucid_tron.payouts.batch import router_id
 from lucid_tron.payouts.errors import (
-    BooksContradictChain,
     BooksNotNewest,
     GuardMissing,
     LedgerBroken,
     PayoutsHalted,
     ProcessorRunning,
 )
+from lucid_tron.payouts.evidence import RouterPayments
 from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.recovery import Recovery
 
@@ -55,6 +54,10 @@ async def paid(inside: Path, outside: Path, count: int = 4) -> Plane:
     shutil.rmtree(inside)
     inside.with_name("backup").rename(inside)
     return plane
+
+
+def a_recovery(plane: Plane, guard: Guard | None = None) -> Recovery:
+    return Recovery(plane.book, plane.client, RouterPayments(plane.client, plane.books.payer), 60_000, guard)
 
 
 async def test_the_head_is_kept_before_bytes_leave(inside: Path, outside: Path) -> None:
@@ -108,7 +111,7 @@ async def test_a_restored_database_is_brought_up_to_the_chain_and_pays_the_rest(
         plane = await a_plane(inside, before.tron, guard)
         with pytest.raises(BooksNotNewest):
             await guard.check(plane.book)
-        recovery = Recovery(plane.book, plane.client, plane.books._hot)
+        recovery = a_recovery(plane)
         blocks = (1, len(plane.tron.blocks) - 25)
         blind = await recovery.adopt(*blocks, "carla")
         assert (len(blind.payouts), len(blind.unknown)) == (0, 4)
@@ -125,17 +128,21 @@ async def test_a_restored_database_is_brought_up_to_the_chain_and_pays_the_rest(
         await plane.documents.close()
 
 
-async def test_a_chain_that_paid_something_else_is_not_adopted(inside: Path, outside: Path) -> None:
+async def test_what_the_chain_paid_otherwise_is_named_and_entered_only_on_a_persons_word(
+    inside: Path, outside: Path
+) -> None:
     before = await paid(inside, outside)
     before.tron.solidify()
     plane = await a_plane(inside, before.tron)
     await plane.processor.submit("pay_0003", 1, str(BOB.address), 7, "service")
-    with pytest.raises(BooksContradictChain):
-        await Recovery(plane.book, plane.client, plane.books._hot).adopt(
-            1, len(plane.tron.blocks) - 25, "carla"
-        )
+    blocks = (1, len(plane.tron.blocks) - 25)
+    found = await a_recovery(plane).adopt(*blocks, "carla")
+    assert (found.contradictions, len(found.unknown), found.payouts) == (("pay_0003",), 3, ())
     assert await plane.state("pay_0003") == "intent"
-    assert router_id("pay_0003") in plane.tron.spent
+    await plane.processor.cancel("pay_0003", "carla")
+    assert (await a_recovery(plane).adopt(*blocks, "carla")).payouts == ("pay_0003",)
+    entered = await plane.book.get("pay_0003")
+    assert (entered.state, entered.amount == 7, entered.recipient == BOB.address) == ("settled", False, False)
     await plane.documents.close()
 
 
@@ -202,6 +209,30 @@ def test_without_a_readable_head_nothing_starts(outside: Path, content: Any) -> 
         Guard(outside).open()
     with pytest.raises(GuardMissing):
         Guard(outside / "nowhere").open()
+
+
+async def test_a_head_that_was_lost_is_made_anew_as_one_that_vouches_for_no_books(
+    inside: Path, outside: Path
+) -> None:
+    before = await paid(inside, outside)
+    before.tron.solidify()
+    argv = [sys.executable, "-m", "lucid_tron.up", "head", "--data", str(outside.parent)]
+    renewed = outside.parent / "head"
+    for code, said in ((0, "A new head is in"), (1, "nothing was changed")):
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: ASYNC221
+        assert (done.returncode, said in done.stdout) == (code, True)
+    with Guard(renewed) as guard:
+        plane = await a_plane(inside, before.tron, guard)
+        await plane.approved(4, first=2)
+        with pytest.raises(BooksNotNewest):
+            await plane.processor.run_once()
+        assert plane.tron.pending == {}
+        await a_recovery(plane).adopt(1, len(plane.tron.blocks) - 25, "carla")
+        await guard.accept(plane.book, "carla", "recovered")
+        await plane.book.resume("carla", "recovered")
+        await plane.approved(1, first=6)
+        await plane.finish()
+        await plane.documents.close()
 
 
 def test_making_a_head_again_keeps_what_is_there(outside: Path) -> None:

@@ -29,7 +29,18 @@ def test_every_fault_point_of_money_and_keys_has_a_test() -> None:
     points = fault.names(
         *(
             SOURCES / room
-            for room in ("payouts", "sending", "staking", "gateway", "wallets", "client", "usdt", "keys")
+            for room in (
+                "payouts",
+                "sending",
+                "staking",
+                "gateway",
+                "wallets",
+                "client",
+                "usdt",
+                "keys",
+                "kyc",
+                "settlement",
+            )
         )
     )
     assert points

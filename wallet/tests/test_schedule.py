@@ -37,7 +37,9 @@ def test_runs_fall_on_the_minute_and_weekday_that_were_asked_for(
         assert every == "day" or moment.weekday() == weekday
 
 
-@pytest.mark.parametrize("bad", [("month", 0, 0), ("day", 1440, 0), ("day", -1, 0), ("week", 0, 7)])
+@pytest.mark.parametrize(
+    "bad", [("month", 0, 0), ("day", 1440, 0), ("day", -1, 0), ("week", 0, 7), ("day", 0, 0, 0, 0)]
+)
 def test_a_schedule_that_is_no_time_is_refused(bad: Any) -> None:
     with pytest.raises(InvalidSchedule):
         Schedule(*bad)
@@ -103,19 +105,23 @@ async def test_changing_a_schedule_makes_up_for_nothing(room: Any) -> None:
     assert await schedules.due("daily") is None
 
 
-async def test_a_run_that_died_is_due_again(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("point", ["schedule-due", "schedule-begun"])
+async def test_a_run_that_died_goes_on(room: Any, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
     schedules, clock = room
     clock.advance(HOUR_MS)
 
     def die(name: str) -> None:
-        assert name == "schedule-due"
-        raise KeyboardInterrupt
+        if name == point:
+            raise KeyboardInterrupt
 
+    payer = Payer()
     monkeypatch.setattr(fault, "point", die)
     with pytest.raises(KeyboardInterrupt):
-        await schedules.due("daily")
+        await schedules.drive("daily", payer)
     monkeypatch.undo()
-    assert await schedules.due("daily") is not None
+    await schedules.drive("daily", payer)
+    assert payer.started == [True]
+    assert await schedules.due("daily") is None
 
 
 class Payer:
@@ -124,12 +130,16 @@ class Payer:
     def __init__(self) -> None:
         self.started: list[bool] = []
         self.broken = False
+        self.done = True
 
-    async def run_once(self, limit: int | None = None, *, start: bool = True) -> dict[str, str]:
+    async def run_once(self, *, start: bool) -> dict[str, str]:
         self.started.append(start)
         if self.broken:
             raise OSError("no disk")
         return {}
+
+    async def is_done(self) -> bool:
+        return self.done
 
 
 async def test_payments_start_only_in_runs_and_go_on_between_them(room: Any) -> None:
@@ -144,6 +154,49 @@ async def test_payments_start_only_in_runs_and_go_on_between_them(room: Any) -> 
     await schedules.drive("daily", payer)
     await schedules.drive("daily", payer)
     assert payer.started == [False, True, True, False]
+
+
+async def test_a_run_is_open_until_all_is_paid_or_its_time_is_over(room: Any) -> None:
+    schedules, clock = room
+    await schedules.set("daily", Schedule("day", 8 * 60, open_ms=HOUR_MS))
+    payer = Payer()
+    payer.done = False
+    clock.advance(HOUR_MS)
+    await schedules.drive("daily", payer)
+    clock.advance(HOUR_MS - 1)
+    await schedules.drive("daily", payer)
+    plan = await schedules.plan("daily")
+    assert (plan.open, plan.finished_ms) == (True, None)
+    clock.advance(1)
+    await schedules.drive("daily", payer)  # from now on only what was signed goes on
+    await schedules.drive("daily", payer)
+    assert payer.started == [True, True, False, False]
+    plan = await schedules.plan("daily")
+    assert (plan.open, plan.finished_ms) == (False, ms(2026, 3, 2, 9, 0))
+    assert plan.next_ms == ms(2026, 3, 3, 8, 0)
+
+
+async def test_an_open_run_is_not_missed_however_late_it_is(room: Any) -> None:
+    schedules, clock = room
+    await schedules.set("daily", Schedule("day", 8 * 60, catch_up_ms=0, open_ms=2 * HOUR_MS))
+    payer = Payer()
+    payer.done = False
+    clock.advance(HOUR_MS)
+    await schedules.drive("daily", payer)
+    clock.advance(HOUR_MS)
+    payer.done = True
+    await schedules.drive("daily", payer)
+    assert payer.started == [True, True]
+
+
+async def test_a_schedule_that_is_removed_leaves_no_run_behind(room: Any) -> None:
+    schedules, clock = room
+    assert await schedules.remove("daily")
+    assert not await schedules.remove("daily")
+    assert await schedules.plan("daily") is None
+    clock.advance(3 * HOUR_MS)
+    await schedules.set("daily", Schedule("day", 9 * 60))
+    assert await schedules.due("daily") is None
 
 
 async def test_an_unknown_schedule_is_not_found(room: Any) -> None:

@@ -26,12 +26,17 @@ from lucid_tron.codec.contracts import TransferContract
 from lucid_tron.codec.transaction import RawTransaction
 from lucid_tron.keys.signing import signers
 from lucid_tron.payouts import app as payouts_app
+from lucid_tron.payouts import ledger
 from lucid_tron.payouts.book import Book
 from lucid_tron.payouts.desk import PayoutDesk
-from lucid_tron.payouts.errors import OverEpochCap
+from lucid_tron.payouts.errors import NotRecovered, StatementWaits, WrongState
+from lucid_tron.payouts.evidence import WalletPayments
+from lucid_tron.payouts.guard import Guard
 from lucid_tron.payouts.models import PayoutPolicy
 from lucid_tron.payouts.processor import PayoutProcessor
 from lucid_tron.payouts.reconcile import Reconciliation
+from lucid_tron.payouts.recovery import Recovery
+from lucid_tron.payouts.schedule import Schedule, Schedules
 from lucid_tron.payouts.settings import PayoutsSettings
 from lucid_tron.plane import PlaneUnusable
 from lucid_tron.settlement.errors import StatementReplayed
@@ -292,6 +297,15 @@ def test_ports_are_kept_where_they_are_free(tmp_path: Path) -> None:
     assert directory.ports() == first
 
 
+def test_a_router_is_put_aside_with_the_devnet_that_it_stood_on(tmp_path: Path) -> None:
+    directory = Directory(tmp_path)
+    directory.prepare("devnet", SystemClock())
+    directory.router.write_text("{}")
+    directory.prepare("devnet", SystemClock())
+    assert not directory.router.exists()
+    assert [path.read_text() for path in tmp_path.glob("past/*/router.json")] == ["{}"]
+
+
 # --- a statement at the payout service ---
 
 
@@ -310,7 +324,10 @@ async def a_desk(directory: Path, log: TestLog, per_epoch: int = 10_000_000) -> 
     settlements = Settlements(documents, clock, [log.policy()], frozenset([AUTHORITY]), own)
     await settlements.prepare()
     books = Reconciliation(book, ALICE.address, usdt, client)
-    return PayoutDesk(processor, books, settlements, clock, 86_400_000, 500_000)
+    recovery = Recovery(book, client, WalletPayments(client, USDT, ALICE.address), 120_000)
+    schedules = Schedules(documents, clock)
+    await documents.ensure(*Recovery.collections, *Schedules.collections)
+    return PayoutDesk(processor, books, settlements, recovery, schedules, clock, 86_400_000, 500_000)
 
 
 async def with_rates(desk: PayoutDesk, log: TestLog, *names: str) -> None:
@@ -332,8 +349,16 @@ async def test_a_statement_approves_what_is_small_and_leaves_the_rest_to_people(
     assert await states(desk) == {500_000: "approved", 501_000: "intent"}
 
 
+@pytest.mark.parametrize(
+    ("point", "asked"),
+    [
+        ("statement-stored", {}),
+        ("settlement-accepted", {}),
+        ("statement-asked", {100_000: "intent", 200_000: "intent"}),
+    ],
+)
 async def test_a_service_killed_after_it_stored_a_statement_asks_for_its_payouts_when_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str, asked: dict[int, str]
 ) -> None:
     log = TestLog("lucid.local/desk")
     desk = await a_desk(tmp_path, log)
@@ -341,14 +366,14 @@ async def test_a_service_killed_after_it_stored_a_statement_asks_for_its_payouts
     statement = a_statement(log, 1, {"ann": 100, "bob": 200})
 
     def die(name: str) -> None:
-        if name == "statement-stored":
+        if name == point:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(fault, "point", die)
     with pytest.raises(KeyboardInterrupt):
         await desk.accept(statement)
     monkeypatch.undo()
-    assert await states(desk) == {}
+    assert await states(desk) == asked
     with pytest.raises(StatementReplayed):
         await desk.accept(statement)
     assert await desk.resubmit(log.origin, 1) == (2, 2)
@@ -356,14 +381,87 @@ async def test_a_service_killed_after_it_stored_a_statement_asks_for_its_payouts
     assert await desk.resubmit(log.origin, 1) == (2, 0)
 
 
+async def test_a_statement_becomes_payouts_in_one_transaction_and_is_approved_in_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, names = TestLog("lucid.local/desk"), [f"op{n}" for n in range(40)]
+    desk = await a_desk(tmp_path, log, per_epoch=10**9)
+    await with_rates(desk, log, *names)
+    begun = 0
+    transaction = desk.book.documents.transaction
+
+    def counted() -> Any:
+        nonlocal begun
+        begun += 1
+        return transaction()
+
+    monkeypatch.setattr(desk.book.documents, "transaction", counted)
+    _, approved = await desk.accept(a_statement(log, 1, dict.fromkeys(names, 7)))
+    assert (approved, begun) == (40, 3)  # the statement, its payouts, their approval
+
+
+async def test_a_schedule_that_was_set_by_a_service_that_died_holds_and_is_told_when_set_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await a_desk(tmp_path, TestLog("lucid.local/desk"))
+
+    def die(name: str) -> None:
+        if name == "schedule-set":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fault, "point", die)
+    with pytest.raises(KeyboardInterrupt):
+        await desk.set_schedule(Schedule("day", 60), "ann")
+    monkeypatch.undo()
+    assert await desk.waits() is not None
+    await desk.set_schedule(Schedule("day", 60), "ann")
+    assert await desk.pay() == {}
+    assert await desk.remove_schedule("ann")
+    assert not await desk.remove_schedule("ann")
+    assert await desk.waits() is None
+    told = [entry["kind"] async for entry in ledger.entries(desk.book.documents)]
+    assert told == ["schedule-set", "schedule-removed"]
+
+
+async def test_books_that_no_recovery_vouches_for_are_not_accepted(tmp_path: Path) -> None:
+    desk = await a_desk(tmp_path, TestLog("lucid.local/desk"))
+    with pytest.raises(WrongState, match="No head"):
+        await desk.accept_books("ann", "never mind")
+    Guard.create(tmp_path)
+    with Guard(tmp_path) as guard:
+        desk._guard = desk.recovery._guard = guard
+        with pytest.raises(NotRecovered):
+            await desk.accept_books("ann", "never mind")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"router": "T"}, {"router_kind": "kyc"}, {"issuers": {"T": 1}}],
+)
+def test_a_router_or_issuer_that_is_no_address_is_named(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    settings = PayoutsSettings(
+        data=tmp_path,
+        jwks="keys",
+        usdt=str(USDT),
+        nodes=("http://nowhere",),
+        wallets_url="http://w",
+        token_file=tmp_path / "t",
+        wallet="wal",
+        **wrong,
+    )
+    with pytest.raises(PlaneUnusable, match=r"router|issuers"):
+        payouts_app.build(settings)
+
+
 async def test_a_statement_above_the_epochs_cap_waits_for_the_cap_and_is_not_lost(tmp_path: Path) -> None:
     log = TestLog("lucid.local/desk")
     desk = await a_desk(tmp_path, log, per_epoch=250_000)
     await with_rates(desk, log, "ann", "bob")
-    with pytest.raises(OverEpochCap):
+    with pytest.raises(
+        StatementWaits, match=r"epoch 1 of 'lucid.local/desk' is accepted.*250000 are allowed"
+    ):
         await desk.accept(a_statement(log, 1, {"ann": 100, "bob": 200}))
-    first = await states(desk)
-    assert len(first) == 1
+    assert await states(desk) == {}
     raised = await a_desk(tmp_path, log, per_epoch=300_000)
     assert (await raised.resubmit(log.origin, 1))[0] == 2
     assert set(await states(raised)) == {100_000, 200_000}

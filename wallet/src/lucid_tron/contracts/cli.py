@@ -20,6 +20,7 @@ from lucid_tron.keys.signing import PrivateKey
 EXAMPLES = """examples:
   python -m lucid_tron.contracts list
   python -m lucid_tron.contracts deploy PayoutRouter --node http://127.0.0.1:9090 --key-file deployer.key \\
+      --record router.json \\
       --token T… --owner T… --operator T… --pauser T… \\
       --maxPayout 5000000000 --maxEpoch 50000000000 --epochSeconds 86400
   python -m lucid_tron.contracts verify PayoutRouter T… --network nile --node https://… --node https://…
@@ -74,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     for name in NAMES[1:]:
         one = names.add_parser(name, parents=[network])
         one.add_argument("--key-file", type=Path, required=True, help="the deployer's private key, mode 600")
+        one.add_argument(
+            "--record", type=Path, help="file kept of it: cut off, the same command goes on and deploys once"
+        )
         for argument, kind in constructor_types(artefact(name)):
             one.add_argument(f"--{argument}", required=True, type=_reader(kind), metavar=kind.upper())
     checking = commands.add_parser(
@@ -104,6 +108,7 @@ async def _deploy(options: argparse.Namespace) -> None:
             key,
             compiled,
             values,
+            record=options.record,
             on_sent=lambda address, txid: print(f"sending {txid.hex()} for {address.base58}", flush=True),
         )
         print(f"{compiled.name} stands at {address.base58}")

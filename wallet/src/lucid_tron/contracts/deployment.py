@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from lucid_kit import fault
 from lucid_kit.clock import Clock, SystemClock
 from lucid_kit.errors import DomainError
 from lucid_tron import abi
@@ -19,7 +21,9 @@ from lucid_tron.codec import contracts as c
 from lucid_tron.codec.address import Address
 from lucid_tron.codec.json import message_from_json
 from lucid_tron.contracts.artefacts import Artefact
+from lucid_tron.contracts.record import read_record, write_record
 from lucid_tron.keys.signing import PrivateKey
+from lucid_tron.sending.attempt import Attempt
 
 ENERGY_MARGIN = 12, 10
 """The fee limit allows for a fifth more energy than the dry run took."""
@@ -72,17 +76,56 @@ async def deploy(
     artefact: Artefact,
     values: dict[str, object],
     *,
+    record: Path | None = None,
     on_sent: Callable[[Address, bytes], None] = lambda *_: None,
     clock: Clock | None = None,
 ) -> tuple[Address, Receipt]:
     """Deploy and wait until it is irreversible. `on_sent` hears of address and txID before anything is sent.
 
+    With a `record`, a file that need not be there yet, a deployment that was cut off goes on where it was:
+    the same bytes are sent again, so one record stands for one contract. Without, it is signed anew.
+
     Raises
     ------
     NotDeployed
         If it failed, was refused, or expired without a trace.
+    OtherDeployment
+        If the record is of another contract or deployer.
     """
     clock = clock or SystemClock()
+    attempt = read_record(record, artefact, key.address) if record else None
+    if attempt is not None and await client.gone(bytes.fromhex(attempt.txid), attempt.expiration_ms):
+        attempt = None  # never mined, and never will be
+    if attempt is None:
+        attempt = await _signed(client, key, artefact, values)
+        fault.point("deployment-signed")
+        # Ends here: the bytes are nowhere but in lost memory; nothing was sent.
+        if record is not None:
+            write_record(record, artefact, attempt)
+            fault.point("deployment-stored")
+            # Ends here: the bytes are stored and were not sent; the next start sends them.
+    address = Address.of_contract(attempt.signed.txid, key.address)
+    on_sent(address, attempt.signed.txid)
+    receipt = await client.receipt_agreed(attempt.signed.txid)
+    if receipt is None:
+        sent = await client.broadcast(attempt.signed)
+        fault.point("deployment-sent")
+        # Ends here: it was sent; the next start finds it on the chain, or sends the same bytes again.
+        if sent.outcome == "refused":
+            raise NotDeployed(f"Every node refuses it: {', '.join(sorted(set(sent.codes.values())))}")
+        receipt = await _solid(client, attempt, clock)
+    if receipt is None:
+        _forget(record)  # these bytes can never be mined any more
+        raise NotDeployed(f"Transaction {attempt.txid} expired and is in no solid block")
+    if not receipt.succeeded:
+        _forget(record)
+        raise NotDeployed(f"Transaction {attempt.txid} failed: {receipt.result} {receipt.message}")
+    return address, receipt
+
+
+async def _signed(
+    client: TronClient, key: PrivateKey, artefact: Artefact, values: dict[str, object]
+) -> Attempt:
     code = artefact.bytecode + encode_arguments(artefact, values)
     new = c.SmartContract(
         origin_address=key.address,
@@ -96,22 +139,23 @@ async def deploy(
     raw = await client.prepare(
         c.CreateSmartContract(key.address, new), lifetime_ms=LIFETIME_MS, fee_limit=fee_limit
     )
-    signed = key.sign(raw)
-    address = Address.of_contract(signed.txid, key.address)
-    on_sent(address, signed.txid)
-    sent = await client.broadcast(signed)
-    if sent.outcome == "refused":
-        raise NotDeployed(f"Every node refuses it: {', '.join(sorted(set(sent.codes.values())))}")
+    return Attempt.of(key.sign(raw), raw.expiration)
+
+
+async def _solid(client: TronClient, attempt: Attempt, clock: Clock) -> Receipt | None:
+    """What became of it, once that is irreversible; None if it can never be mined any more."""
+    txid = bytes.fromhex(attempt.txid)
     while True:
-        receipt = await client.receipt_agreed(signed.txid)
-        if receipt is not None:
-            break
-        if (await client.solid_head_agreed()).timestamp_ms > raw.expiration:
-            raise NotDeployed(f"Transaction {signed.txid.hex()} expired and is in no solid block")
+        if (receipt := await client.receipt_agreed(txid)) is not None:
+            return receipt
+        if await client.gone(txid, attempt.expiration_ms):
+            return None
         await clock.sleep(POLL_S)
-    if not receipt.succeeded:
-        raise NotDeployed(f"Transaction {signed.txid.hex()} failed: {receipt.result} {receipt.message}")
-    return address, receipt
+
+
+def _forget(record: Path | None) -> None:
+    if record is not None:
+        record.unlink(missing_ok=True)
 
 
 async def _fee_limit(client: TronClient, owner: Address, code: bytes) -> int:

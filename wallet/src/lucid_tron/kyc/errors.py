@@ -22,3 +22,12 @@ class AttestationRefused(DomainError):
 
     code = "LUCID_ERR_4840"
     advice = "Ask a listed issuer for a new attestation, for this router, with the next nonce."
+
+
+class NoAttestations(DomainError):
+    """Payouts go through no router that asks for attestations."""
+
+    code = "LUCID_ERR_4841"
+    advice = (
+        "Nothing to do: every payee may be paid. Set ROUTER_KIND=kyc and a router of that kind to use them."
+    )

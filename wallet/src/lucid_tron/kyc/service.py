@@ -12,15 +12,47 @@ from lucid_tron.kyc.attestation import SignedAttestation
 from lucid_tron.kyc.errors import AttestationNotFound, AttestationRefused
 from lucid_tron.kyc.router import KycRouter
 
-ATTESTATIONS = Collection("kyc_attestations", Index("router", "subject", "nonce"), Index("router", "expiry"))
+ATTESTATIONS = Collection(
+    "kyc_attestations",
+    Index("router", "subject", "nonce"),
+    Index("router", "expiry"),
+    Index("router", "ordered"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Who may attest, and up to which level."""
+    """Who may attest, and up to which level; -1: only revoke."""
 
     address: Address
     highest_level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The newest word on a subject: an attestation's file, or None if it was revoked. `expiry` in seconds."""
+
+    subject: Address
+    nonce: int
+    issuer: Address
+    level: int
+    expiry: int
+    file: bytes | None
+    asked_by: str
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Known:
+        """As it was stored."""
+        file = document["file"]
+        return cls(
+            Address.parse(document["subject"]),
+            document["nonce"],
+            Address.parse(document["issuer"]),
+            document["level"],
+            document["expiry"],
+            None if file is None else file.encode(),
+            document["asked_by"],
+        )
 
 
 class Attestations:
@@ -47,8 +79,8 @@ class Attestations:
         """Make the collections and indexes."""
         await self._documents.ensure(*self.collections)
 
-    async def take(self, data: bytes) -> SignedAttestation:
-        """Take an attestation's file; taking the same again does nothing.
+    async def take(self, data: bytes, who: str = "") -> SignedAttestation:
+        """Take an attestation's file that somebody handed in; taking the same again does nothing.
 
         Raises
         ------
@@ -74,12 +106,18 @@ class Attestations:
             "level": said.level,
             "expiry": said.expiry,
             "file": data.decode(),
+            "asked_by": who,
         }
-        await self._insert(document)
+        try:
+            await self._insert(document)
+        except AttestationRefused:
+            stored = await self._newest(said.subject)
+            if stored is None or stored["file"] != data.decode():  # else somebody handed it in just before
+                raise
         return signed
 
-    async def revoke(self, subject: Address, nonce: int, by: Address) -> None:
-        """Remember that an issuer revoked a subject's attestations up to `nonce`.
+    async def revoke(self, subject: Address, nonce: int, by: Address, who: str = "") -> None:
+        """Remember that an issuer revoked a subject's attestations up to `nonce`; `who` handed that in.
 
         Raises
         ------
@@ -93,7 +131,8 @@ class Attestations:
             return
         if newest is not None and nonce < newest["nonce"]:
             raise AttestationRefused(f"The nonce {nonce} is below {newest['nonce']}")
-        document = self._document(subject, nonce) | {"issuer": str(by), "level": 0, "expiry": 0, "file": None}
+        said = {"issuer": str(by), "level": 0, "expiry": 0, "file": None, "asked_by": who}
+        document = self._document(subject, nonce) | said
         if newest is not None and newest["nonce"] == nonce:
             await self._documents.replace(ATTESTATIONS.name, document, expect={"file": newest["file"]})
         else:
@@ -127,6 +166,23 @@ class Attestations:
                 found.append(signed)
         return found
 
+    async def newest(self, subject: Address) -> Known | None:
+        """The newest word on a subject, whether it counts or not."""
+        found = await self._newest(subject)
+        return None if found is None else Known.read(found)
+
+    async def unordered(self) -> list[Known]:
+        """What was handed in and not been ordered to be brought to the chain yet."""
+        where = {"router": str(self._router), "ordered": False}
+        found = await self._documents.find(ATTESTATIONS.name, where, sort=[("id", 1)])
+        return [Known.read(document) for document in found]
+
+    async def set_ordered(self, known: Known, ordered: bool) -> None:
+        """Remember that it was ordered to be brought to the chain, or must be ordered anew."""
+        id_ = self._document(known.subject, known.nonce)["id"]
+        file = None if known.file is None else known.file.decode()
+        await self._documents.update(ATTESTATIONS.name, id_, {"ordered": ordered}, expect={"file": file})
+
     async def _newest(self, subject: Address) -> dict[str, Any] | None:
         where = {"router": str(self._router), "subject": str(subject)}
         found = await self._documents.find(ATTESTATIONS.name, where, sort=[("nonce", -1)], limit=1)
@@ -139,6 +195,7 @@ class Attestations:
             "router": str(self._router),
             "subject": str(subject),
             "nonce": nonce,
+            "ordered": False,
         }
 
     async def _insert(self, document: dict[str, Any]) -> None:

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, Field
 
-from lucid_kit.http import needs
-from lucid_kit.tokens import Principal
-from lucid_tron.payouts.desk import PayoutDesk, Wanted
+from lucid_tron.payouts.access import MAX, Admin, Approver, Body, Desk, Reader, Why, Writer, signed_file
+from lucid_tron.payouts.desk import Wanted
 from lucid_tron.payouts.gate import Halter, TheGate
 from lucid_tron.payouts.models import Payout, State
-from lucid_tron.payouts.reconcile import Balance
 
 routes = APIRouter(prefix="/payouts", tags=["payouts"])
 
-MAX = (1 << 53) - 1
 MOST_IN_BATCH = 30
 PayoutId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class NewPayout(Body):
@@ -49,16 +41,6 @@ class Epoch(Body):
 
     chain: str = Field(min_length=1, max_length=200)
     epoch: Annotated[int, Field(ge=0, le=MAX)]
-
-
-class Deposit(Body):
-    """A transaction that funded the hot wallet."""
-
-    txid: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-class Why(Body):
-    why: str = Field(min_length=3, max_length=500)
 
 
 class PayoutOut(BaseModel):
@@ -104,38 +86,11 @@ class SettlementOut(BaseModel):
     held: dict[str, int]
 
 
-class Standing(BaseModel):
-    """The books against the chain. `missing` and `surplus` must be 0."""
-
-    funded: int
-    settled: int
-    in_flight: int
-    held: int
-    missing: int
-    surplus: int
-
-
-class Books(Standing):
-    """… with the ledger's head, to be kept elsewhere, and why payouts are stopped."""
-
-    ledger_entries: int
-    ledger_hash: str
-    halted: str | None
-
-
-def _desk(request: Request) -> PayoutDesk:
-    desk: PayoutDesk = request.app.state.desk
-    return desk
-
-
-Desk = Annotated[PayoutDesk, Depends(_desk)]
-Reader = Annotated[Principal, needs("tron:read")]
-Writer = Annotated[Principal, needs("tron:write")]
-Approver = Annotated[Principal, needs("tron:approve")]
-Admin = Annotated[Principal, needs("tron:admin")]
-
-
-def _out(payout: Payout) -> PayoutOut:
+def _out(payout: Payout, waits: str | None = None) -> PayoutOut:
+    """`waits` says what all approved payouts wait for."""
+    reason = payout.reason
+    if waits and payout.state == "approved":
+        reason = f"{waits}; the last time: {reason}" if reason else waits
     return PayoutOut(
         payout_id=payout.id,
         epoch=payout.epoch,
@@ -147,12 +102,8 @@ def _out(payout: Payout) -> PayoutOut:
         txids=[attempt.txid for attempt in payout.attempts],
         credited=payout.credited,
         block=payout.block_number,
-        reason=payout.reason,
+        reason=reason,
     )
-
-
-def _standing(balance: Balance) -> dict[str, int]:
-    return {**asdict(balance), "missing": balance.missing, "surplus": balance.surplus}
 
 
 # --- asking ---
@@ -183,17 +134,11 @@ async def batch(body: Batch, who: Writer, desk: Desk) -> BatchOut:
     return BatchOut(accepted=sum(each.payout is not None for each in found), outcomes=outcomes)
 
 
-def _file(what: str) -> dict[str, Any]:
-    """The body of a request that is a signed file: its bytes count, so it is not parsed on the way."""
-    schema = {"type": "object", "description": f"{what} (docs/specs/settlement.md), byte for byte."}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
 @routes.post(
     "/statements",
     status_code=202,
     max_body_size=32 << 20,
-    openapi_extra=_file("A settlement statement with its proof"),
+    openapi_extra=signed_file("A settlement statement with its proof"),
 )
 async def statement(request: Request, _who: Writer, desk: Desk) -> SettlementOut:
     """Prove a settlement statement, price it, and ask for what it entitles."""
@@ -214,14 +159,14 @@ async def resubmit(body: Epoch, _who: Writer, desk: Desk) -> dict[str, int]:
     return {"payouts": count, "approved": approved}
 
 
-@routes.post("/rates", status_code=201, openapi_extra=_file("A signed rate policy"))
+@routes.post("/rates", status_code=201, openapi_extra=signed_file("A signed rate policy"))
 async def rates(request: Request, _who: Admin, desk: Desk) -> dict[str, Any]:
     """Publish a signed rate policy; it counts for epochs that begin at its time or later."""
     policy = await desk.settlements.publish(await request.body())
     return policy.to_json()
 
 
-@routes.post("/bindings", status_code=201, openapi_extra=_file("A binding signed by both keys"))
+@routes.post("/bindings", status_code=201, openapi_extra=signed_file("A binding signed by both keys"))
 async def bindings(request: Request, _who: Writer, desk: Desk) -> dict[str, Any]:
     """Bind an operator's payout address. A change counts a day later."""
     binding = await desk.settlements.bind(await request.body())
@@ -252,33 +197,7 @@ async def resume(body: Why, who: Admin, desk: Desk, gate: TheGate) -> dict[str, 
     return {"state": "running"}
 
 
-# --- the books ---
-
-
-@routes.get("/reconciliation")
-async def reconciliation(_who: Reader, desk: Desk) -> Books:
-    """Compare the books with the chain, without consequences."""
-    balance, head, halted = await desk.standing()
-    return Books(**_standing(balance), ledger_entries=head.count, ledger_hash=head.hash, halted=halted)
-
-
-@routes.post("/reconciliation")
-async def reconcile(_who: Approver, desk: Desk) -> Standing:
-    """Reconcile strictly now: anything missing or too much stops all payouts."""
-    return Standing(**_standing(await desk.reconcile()))
-
-
-@routes.post("/books/accept")
-async def accept_books(body: Why, who: Admin, desk: Desk) -> dict[str, Any]:
-    """Take restored books for the newest, after every payment since was found. Then resume."""
-    head = await desk.accept_books(who.subject, body.why)
-    return {"ledger_entries": head.count, "ledger_hash": head.hash}
-
-
-@routes.post("/deposits", status_code=201)
-async def deposit(body: Deposit, _who: Admin, desk: Desk) -> dict[str, Any]:
-    """Enter a solid transaction that funded the hot wallet. The same one is entered once."""
-    return {"txid": body.txid, "units": await desk.reconciliation.fund(bytes.fromhex(body.txid))}
+# --- looking ---
 
 
 @routes.get("/history")
@@ -292,13 +211,14 @@ async def history(
 ) -> History:
     """Payouts by id, of some states or all."""
     found, more = await desk.book.page(state or get_args(State), epoch=epoch, limit=limit, after=after)
-    return History(payouts=[_out(payout) for payout in found], next=more)
+    waits = await desk.waits()
+    return History(payouts=[_out(payout, waits) for payout in found], next=more)
 
 
 @routes.get("/{payout_id}")
 async def payout(payout_id: Id, _who: Reader, desk: Desk) -> PayoutOut:
     """How far a payout is, or why it waits."""
-    return _out(await desk.book.get(payout_id))
+    return _out(await desk.book.get(payout_id), await desk.waits())
 
 
 @routes.post("/{payout_id}/approve")

@@ -17,6 +17,20 @@ class PayoutNotFound(NotFound):
     advice = "List the payouts to see their ids."
 
 
+class RecoveryNotFound(NotFound):
+    """No recovery was begun."""
+
+    code = "LUCID_ERR_1832"
+    advice = "Begin one with POST /payouts/recovery, if these books were restored from a backup."
+
+
+class NothingToBeginWith(ValidationFailed):
+    """It cannot be said from which block on these books may lack something."""
+
+    code = "LUCID_ERR_1833"
+    advice = "Give first_block: a block before the oldest payment that the books may lack."
+
+
 class InvalidSchedule(ValidationFailed):
     """A schedule is not of the form it must have."""
 
@@ -58,7 +72,37 @@ class OverEpochCap(LimitExceeded):
     """The epoch's cap forbids this payout."""
 
     code = "LUCID_ERR_3770"
-    advice = "Check the statement; if it is right, two people raise the cap in the policy."
+    advice = (
+        "Check what asks for it; if it is right, two people raise PER_PAYOUT or PER_EPOCH of the payout"
+        " service and restart it."
+    )
+
+
+class StatementWaits(DomainError):
+    """A statement was accepted and its payouts wait, for a cap or another rule of this service."""
+
+    code = "LUCID_ERR_4834"
+    advice = (
+        "Nothing is lost, and handing it in again changes nothing. Check the statement; if it is right,"
+        " correct what `detail` names (two people raise a cap), restart, POST /payouts/statements/resubmit."
+    )
+
+
+class NotStopped(DomainError):
+    """Books are recovered only while payouts are stopped."""
+
+    code = "LUCID_ERR_4835"
+    advice = "Stop them first with POST /payouts/halt."
+
+
+class NotRecovered(DomainError):
+    """The books may lack what was paid, so they are not taken for the newest."""
+
+    code = "LUCID_ERR_4836"
+    advice = (
+        "GET /payouts/recovery says what lacks. Put it right (docs/payouts.md § A restored database), run"
+        " POST /payouts/recovery again, wait until it is finished, and then accept the books."
+    )
 
 
 class BatchReverts(DomainError):
@@ -82,15 +126,6 @@ class ProcessorRunning(DomainError):
     advice = "Stop the other processor; two at once are never needed."
 
 
-class BooksContradictChain(SystemFault):
-    """The chain and the books tell different things of one payout."""
-
-    code = "LUCID_ERR_5832"
-    advice = (
-        "Send nothing. Find out which is right (the chain is what was paid) before the books are accepted."
-    )
-
-
 class BooksNotNewest(SystemFault):
     """The database is not the one that payouts were last sent from: an older copy, or another."""
 
@@ -106,7 +141,10 @@ class GuardMissing(SystemFault):
 
     code = "LUCID_ERR_5831"
     status = 503
-    advice = "Restore the guard directory, or reconcile with the chain and accept the books as they are."
+    advice = (
+        "Restore that file. If it is gone for good, `python -m lucid_tron.up head --data DIR` makes one"
+        " with which nothing is sent before the books were recovered (docs/payouts.md § A restored database)."
+    )
 
 
 class PayoutsHalted(SystemFault):

@@ -8,13 +8,14 @@ process holds; a database whose ledger does not contain the file's head sends no
 from __future__ import annotations
 
 import asyncio
+import secrets
 from pathlib import Path
 from typing import Final, Self
 
 from lucid_kit import fault
 from lucid_kit.files import AlreadyRunning, DirectoryLock, sweep_temporaries, write_atomic
 from lucid_proof import fields
-from lucid_proof.canonical import decode, encode
+from lucid_proof.canonical import MAX_INTEGER, decode, encode
 from lucid_proof.errors import ProofError
 from lucid_tron.payouts import ledger
 from lucid_tron.payouts.book import Book
@@ -52,6 +53,19 @@ class Guard:
         path = directory / _FILE
         if not path.exists():
             write_atomic(path, _encode(Head(0, GENESIS)))
+
+    @staticmethod
+    def renew(directory: Path) -> bool:
+        """Make the head file anew after it was lost, as one that no ledger contains; False if it is there.
+
+        So nothing is sent until the books were recovered from the chain and accepted: which of them were the
+        newest nobody knows any more.
+        """
+        path = directory / _FILE
+        if path.exists():
+            return False
+        write_atomic(path, _encode(Head(MAX_INTEGER, secrets.token_hex(32))))
+        return True
 
     def open(self) -> Self:
         try:

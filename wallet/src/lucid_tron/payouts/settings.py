@@ -1,10 +1,12 @@
 """What can be configured: environment variables LUCID_TRON_PAYOUTS_…, each with unit and default."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from lucid_tron.payouts.payer import RouterKind
 from lucid_tron.plane import NetworkSettings
 
 
@@ -20,6 +22,19 @@ class PayoutsSettings(NetworkSettings):
     wallet: str = Field(description="Id of the hot wallet, as the wallets service knows it.")
     gateway_url: str = Field(
         default="", description="Base URL of the payment gateway, asked before anything is paid; or none."
+    )
+    router: str = Field(
+        default="",
+        description="Address of the payout router, whose operator the hot wallet is; empty: it pays itself.",
+    )
+    router_kind: RouterKind = Field(default="v0", description="v0, or kyc: pays only who is attested.")
+    issuers: dict[str, Annotated[int, Field(ge=0, le=255)]] = Field(
+        default={},
+        description="Router kyc: who may attest, address → highest level. The router has its own list.",
+    )
+    issuer_wallet: str = Field(
+        default="",
+        description="Router kyc: id of a wallet that the router lists as an issuer, to bring revocations.",
     )
     head: Path | None = Field(
         default=None,

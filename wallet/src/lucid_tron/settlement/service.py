@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from lucid_kit import fault
@@ -37,7 +37,7 @@ REBIND_DELAY_MS = 24 * 3_600_000
 class Payable(Protocol):
     """Who takes payouts: `PayoutProcessor`, or a client of its service."""
 
-    async def submit(self, id_: str, epoch: int, recipient: str, amount: int, who: str) -> Any: ...
+    async def submit_all(self, asked: Iterable[tuple[str, int, str, int]], who: str) -> int: ...
 
 
 class Settlements:
@@ -196,7 +196,10 @@ class Settlements:
         where = {"chain": origin, "void": False, "counts_from_ms": {"$lte": now}}
         found = await inside.find(BINDINGS.name, where, sort=[("nonce", 1)])
         # In the order of their nonces, so that the newest of each operator stands at the end.
-        return {bytes.fromhex(each["operator"]): Address.parse(each["address"]) for each in found}
+        bound = {bytes.fromhex(each["operator"]): Address.parse(each["address"]) for each in found}
+        # An address may have become the payer's own since it was bound, as a new router's does: what is owed
+        # to it is held, for a statement with a payout that is refused would hold up all others.
+        return {operator: address for operator, address in bound.items() if address not in self._forbidden}
 
     # --- statements ---
 
@@ -331,14 +334,20 @@ class Settlements:
         found = await self._documents.find(STATEMENTS.name, {"chain": origin}, sort=[("epoch", 1)])
         return [{name: value for name, value in each.items() if name != "file"} for each in found]
 
-    async def submit(self, origin: str, epoch: int, payouts: Payable, who: str) -> int:
-        """Ask for the payouts of an accepted statement; how many there are. Asking again changes nothing."""
+    async def submit(self, origin: str, epoch: int, payouts: Payable, who: str) -> list[Intent]:
+        """Ask for the payouts of an accepted statement; what they are. Asking again changes nothing.
+
+        Raises
+        ------
+        SettlementNotFound
+            If there is none. Else what `payouts` raises: then some may have been asked for and others not.
+        """
         intents = await self.intents(origin, epoch)
-        for intent in intents:
-            fault.point("settlement-accepted")
-            # Ends here: the statement and its intents are stored; asking again asks for those that lack.
-            await payouts.submit(intent.id, intent.epoch, str(intent.recipient), intent.amount, who)
-        return len(intents)
+        fault.point("settlement-accepted")
+        # Ends here: the statement and its intents are stored; asking again asks for those that lack.
+        asked = ((each.id, each.epoch, str(each.recipient), each.amount) for each in intents)
+        await payouts.submit_all(asked, who)
+        return intents
 
     def _require_chain(self, origin: str) -> None:
         if all(each.origin != origin for each in self._trusted):

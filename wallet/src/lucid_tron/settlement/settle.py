@@ -37,6 +37,8 @@ class Settlement:
 
     Attributes
     ----------
+    origin, epoch
+        Whose chain, and which epoch of it.
     brought : int
         What was held for operators before.
     held : mapping of bytes to int
@@ -45,6 +47,8 @@ class Settlement:
         What rounding down left with the payer, in `1/credits` of a unit.
     """
 
+    origin: str
+    epoch: int
     intents: tuple[Intent, ...]
     earned: int
     brought: int
@@ -99,4 +103,4 @@ def settle(
             intents.append(Intent(id_, statement.epoch, operator, address, amount))
         elif amount:
             kept[operator] = amount
-    return Settlement(tuple(intents), earned, brought, kept, remainder)
+    return Settlement(statement.origin, statement.epoch, tuple(intents), earned, brought, kept, remainder)

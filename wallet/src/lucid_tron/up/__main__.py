@@ -1,7 +1,8 @@
-"""Run the wallet plane, or make a token for a person.
+"""Run the wallet plane, make a token for a person, or a new head of the payout ledger for one that was lost.
 
 python -m lucid_tron.up --data DIR [--json]
 python -m lucid_tron.up token --data DIR --subject carla --scope tron:approve --scope tron:read
+python -m lucid_tron.up head --data DIR
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 from lucid_kit import logs
 from lucid_kit.clock import SystemClock
 from lucid_kit.errors import LucidError
+from lucid_kit.files import DirectoryLock, make_dirs
+from lucid_tron.payouts.guard import Guard
 from lucid_tron.up.directory import TOKEN_LIFE_S, Directory
 from lucid_tron.up.run import Up
 from lucid_tron.up.settings import UpSettings
@@ -27,7 +30,12 @@ def main(arguments: list[str]) -> int:
     os.umask(0o077)
     logs.configure("tron-up", "warning")
     try:
-        return _token(arguments[1:]) if arguments[:1] == ["token"] else _up(arguments)
+        match arguments[:1]:
+            case ["token"]:
+                return _token(arguments[1:])
+            case ["head"]:
+                return _head(arguments[1:])
+        return _up(arguments)
     except LucidError as error:
         print(f"lucid_tron.up: {error}\n  {error.advice}", file=sys.stderr)
         return 1
@@ -52,6 +60,23 @@ def _up(arguments: list[str]) -> int:
             print(f"  {name:<8} {where}", flush=True)
 
     asyncio.run(Up(settings).run(ready))
+    return 0
+
+
+def _head(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m lucid_tron.up head",
+        description="Make the head of the payout ledger anew after its file was lost: payouts stay stopped"
+        " until the books were recovered and accepted.",
+    )
+    parser.add_argument("--data", type=Path, required=True, help="directory of the plane")
+    head = Directory(parser.parse_args(arguments).data.absolute()).head
+    make_dirs(head)
+    with DirectoryLock(head, "a payout processor"):
+        if not Guard.renew(head):
+            print(f"There is a head in {head}; nothing was changed")
+            return 1
+    print(f"A new head is in {head}. Start, then recover the books: docs/payouts.md § A restored database")
     return 0
 
 

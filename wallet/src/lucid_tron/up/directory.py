@@ -63,6 +63,11 @@ class Directory:
         """Where the head of the payout ledger is kept, apart from the database: in no backup of it."""
         return self.data / "head"
 
+    @property
+    def router(self) -> Path:
+        """What is kept of the router's deployment on a devnet."""
+        return self.data / "router.json"
+
     def token(self, subject: str) -> Path:
         return self.data / "tokens" / f"{subject}.token"
 
@@ -85,7 +90,7 @@ class Directory:
         if network == "devnet" and any(self.service(name).exists() for name in SERVICES):
             past = self.data / "past" / str(clock.now_ms())
             make_dirs(past)
-            for name in (*SERVICES, self.head.name):
+            for name in (*SERVICES, self.head.name, self.router.name):
                 if self.service(name).exists():
                     self.service(name).rename(past / name)
         write_atomic(marker, json.dumps({"network": network}).encode(), 0o644)

@@ -42,8 +42,14 @@ def service(
     network: Network,
     ports: Mapping[str, int],
     wallet: str = "",
+    router: str = "",
+    issuer: str = "",
 ) -> Process:
-    """One of the six. `wallet` is the id of the one it sends from, if it has one of its own."""
+    """One of the six. `wallet` is the id of the one it sends from, if it has one of its own.
+
+    Payouts go through `router`; `issuer` is the id of the wallet that brings revocations to one that asks for
+    attestations.
+    """
     given: dict[str, str] = {
         "DATA": str(directory.service(name)),
         "JWKS": str(directory.jwks),
@@ -64,6 +70,8 @@ def service(
         given |= {"CLIENT_URL": url(ports, "client"), "USDT_URL": url(ports, "usdt")}
     if name == "payouts":
         given |= {"HEAD": str(directory.head), "GATEWAY_URL": url(ports, "gateway")}
+        given |= {"ROUTER": router, "ROUTER_KIND": settings.router} if router else {}
+        given |= {"ISSUER_WALLET": issuer, "ISSUERS": json.dumps(settings.issuers)} if issuer else {}
     if name == "gateway":
         given["WEBHOOK_SECRET_FILE"] = str(directory.service(name) / "webhook.secret")
         given |= {

@@ -17,8 +17,11 @@ from lucid_kit.files import DirectoryLock, make_dirs
 from lucid_kit.http import Client
 from lucid_kit.supervisor import Supervisor
 from lucid_tron.client.profiles import PROFILES
+from lucid_tron.codec.address import Address
+from lucid_tron.payouts.router import DEFAULT_FEES
 from lucid_tron.up.directory import SERVICES, TOKEN_LIFE_S, Directory
 from lucid_tron.up.processes import Network, devnet, service, url, urls
+from lucid_tron.up.router import MOST_IN_EPOCH, MOST_IN_PAYOUT, router_on_devnet
 from lucid_tron.up.settings import UpSettings
 from lucid_tron.wallets.remote import token_from
 
@@ -90,19 +93,24 @@ class Up:
     async def _start(self, supervisor: Supervisor) -> dict[str, Any]:
         settings, directory, ports = self._settings, self._directory, self._directory.ports()
         network, own = await self._network(supervisor, ports["devnet"])
-        hot = ""
+        hot = router = issuer = ""
         for name in SERVICES:
             wallet = await self._wallet(name, url(ports, "wallets"), network, own)
-            hot = wallet if name == "payouts" else hot
-            await supervisor.start(service(name, directory, settings, network, ports, wallet))
+            if name == "payouts":
+                hot = wallet
+                router, issuer = await self._router(url(ports, "wallets"), hot, own)
+            process = service(name, directory, settings, network, ports, wallet, router, issuer)
+            await supervisor.start(process)
         if own is not None:
-            await self._fund(url(ports, "wallets"), url(ports, "payouts"), hot, own)
+            senders = [hot, *([issuer] if issuer else [])]
+            await self._fund(url(ports, "wallets"), url(ports, "payouts"), senders, router, own)
         return {
             "ready": True,
             "pid": os.getpid(),
             "network": network.name,
             "usdt": network.usdt,
             "hot_wallet": hot,
+            "router": router,
             "services": urls(ports),
             "devnet": own,
             "token_file": str(directory.token("operator")),
@@ -155,13 +163,40 @@ class Up:
             sealed = {"blocks": self._settings.solid_lag + 2}
             (await http.post("/admin/mine", json=sealed)).raise_for_status()
 
-    async def _fund(self, wallets: str, payouts: str, hot: str, own: dict[str, Any]) -> None:
-        """Give the hot wallet worthless money, and enter it into the books."""
+    async def _router(self, wallets: str, hot: str, own: dict[str, Any] | None) -> tuple[str, str]:
+        """The router on our own devnet, through which alone the hot wallet may spend; "" without.
+
+        With one that asks for attestations also the wallet that revokes them. A network of others has its
+        router by its owner's hand: LUCID_TRON_PAYOUTS_ROUTER names it.
+        """
+        settings = self._settings
+        if own is None or settings.router == "none":
+            return "", ""
         async with self._ask(wallets) as client:
-            address = (await client.get(f"/wallets/{hot}")).json()["address"]
+            operator = Address.parse((await client.get(f"/wallets/{hot}")).json()["address"])
+            issuers, revoker = dict(settings.issuers), ""
+            if settings.router == "kyc":
+                made = (await client.post("/wallets", json={"name": "issuer"})).json()
+                revoker, issuers = made["id"], issuers | {made["address"]: 0}
+            record = self._directory.router
+            router = await router_on_devnet(own, settings.router, operator, issuers, record)
+            most = {"per_payment": MOST_IN_PAYOUT, "per_day": MOST_IN_EPOCH}
+            rules = {"caps": {str(router): most}, "fee_cap": DEFAULT_FEES.cap}
+            await client.request("PUT", f"/wallets/{hot}", json=rules)
+        return str(router), revoker
+
+    async def _fund(
+        self, wallets: str, payouts: str, senders: list[str], router: str, own: dict[str, Any]
+    ) -> None:
+        """Give TRX for fees to who sends, worthless USDT to who pays, and enter that into the books."""
+        async with self._ask(wallets) as client:
+            found = [(await client.get(f"/wallets/{id_}")).json()["address"] for id_ in senders]
         async with httpx.AsyncClient(base_url=own["url"], timeout=60, trust_env=False) as node:
-            wanted = {"address": address, "trx": 100_000 * _TRX, "usdt": self._settings.funds}
-            answer = (await node.post("/admin/faucet", json=wanted)).raise_for_status().json()
+            for address in found:
+                fees = {"address": address, "trx": 100_000 * _TRX}
+                (await node.post("/admin/faucet", json=fees)).raise_for_status()
+            funds = {"address": router or found[0], "usdt": self._settings.funds}
+            answer = (await node.post("/admin/faucet", json=funds)).raise_for_status().json()
         await self._solidify(own["url"])
         async with self._ask(payouts) as client:
             await client.post("/payouts/deposits", json={"txid": answer["transactions"][-1]})

@@ -1,12 +1,13 @@
 """What can be configured: environment variables LUCID_TRON_UP_…; each service's own reach it alone."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from lucid_kit.settings import Settings
+from lucid_tron.payouts.payer import RouterKind
 
 
 class UpSettings(Settings):
@@ -25,9 +26,16 @@ class UpSettings(Settings):
     quorum: int = Field(default=0, ge=0, le=16, description="Nodes that must agree; 0: 2, on a devnet 1.")
     api_key_file: Path | None = Field(default=None, description="File with the API key of the nodes.")
     hot_wallet: str = Field(default="hot", description="Name of the wallet that payouts are paid from.")
+    router: RouterKind | Literal["none"] = Field(
+        default="v0",
+        description="Devnet: which payout router payments go through, v0 or kyc; none: the hot wallet pays.",
+    )
+    issuers: dict[str, Annotated[int, Field(ge=0, le=255)]] = Field(
+        default={}, description="Devnet, router kyc: issuers' addresses and the highest level of each."
+    )
     block_s: float = Field(default=3.0, gt=0, description="Devnet: seconds between blocks.")
     solid_lag: int = Field(default=19, ge=0, description="Devnet: blocks until one is irreversible.")
     funds: int = Field(
-        default=100_000_000_000, ge=0, description="Devnet: units of USDT that the hot wallet begins with."
+        default=100_000_000_000, ge=0, description="Devnet: units of USDT that the payer begins with."
     )
     log_level: str = Field(default="warning", description="debug, info, warning or error.")
