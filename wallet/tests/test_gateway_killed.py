@@ -133,6 +133,11 @@ async def test_a_gateway_killed_anywhere_credits_sweeps_refunds_and_tells_once(
     # All but those whose process died before there was an address to pay to.
     paid = [payment["reference"] for payment in await plane.documents.find(PAYMENTS.name)]
     assert sorted(paid) == sorted(set(POINTS) - {"address-wanted", "address-reserved"})
+    # No address was lost, and none was given to two.
+    pool = [deposit.address for deposit in await plane.gateway.pool.deposits()]
+    assert pool == [each.address for each in await plane.signing.reserved(plane.treasury.id)]
+    given = [payment["address"] for payment in await plane.documents.find(PAYMENTS.name)]
+    assert len(set(given)) == len(given) == len(pool)
     for reference in paid:
         assert await plane.usdt.balance(payer(reference)) == REFUNDED, reference
     assert await plane.usdt.balance(treasury) == len(paid) * (PAID - REFUNDED)
