@@ -73,6 +73,8 @@ class FakeRouterTron(FakeTron):
         for id_, to, _amount in payouts:
             if id_ in self.spent or id_ in seen:
                 raise Reverted("AlreadyPaid", id_)
+            if to in self.frozen:
+                raise Reverted("RecipientFrozen", id_, to.evm.rjust(32, b"\0"))
             if to in self.poisoned:
                 raise Reverted("TransferFailed", *(() if self.silent else (id_,)))
             seen.add(id_)
@@ -105,8 +107,8 @@ class FakeRouterTron(FakeTron):
         try:
             self._pay(Address.parse(body["owner_address"]), data, commit=False)
         except Reverted as error:
-            kinds = "(bytes32)"
-            output = keccak256(f"{error.name}{kinds if error.values else '()'}".encode())[:4]
+            kinds = {0: "()", 1: "(bytes32)", 2: "(bytes32,address)"}[len(error.values)]
+            output = keccak256(f"{error.name}{kinds}".encode())[:4]
             output += b"".join(error.values)
             return {
                 "result": {"result": True, "message": b"REVERT opcode executed".hex()},

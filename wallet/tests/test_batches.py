@@ -344,6 +344,27 @@ async def test_payouts_that_cannot_be_sent_wait_and_say_why(plane: Plane, troubl
     await plane.all_paid_once(asked)
 
 
+@pytest.mark.parametrize("rehearse", ["all", "first"])
+async def test_a_recipient_whom_the_issuer_froze_waits_and_the_others_are_paid(
+    tmp_path: Path, rehearse: str
+) -> None:
+    plane = await a_plane(tmp_path, rehearse=rehearse)
+    asked = await plane.approved(70)
+    frozen = person(1000 + asked["pay_0040"])
+    plane.tron.frozen.add(frozen)
+    for _ in range(30):
+        await plane.processor.run_once()
+        plane.tron.mine(3)
+    assert "RecipientFrozen" in str((await plane.book.get("pay_0040")).reason)
+    assert {await plane.state(id_) for id_ in asked if id_ != "pay_0040"} == {"settled"}
+    assert plane.tron.usdt.get(frozen, 0) == 0
+    plane.tron.frozen.clear()
+    await plane.finish()
+    await plane.all_paid_once(asked)
+    await plane.client.close()
+    await plane.documents.close()
+
+
 async def test_no_more_is_sent_than_the_router_holds(plane: Plane) -> None:
     await plane.approved(60)
     plane.tron.usdt[ROUTER] = 35_000  # enough for the first thirty only

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 interface IToken {
     function balanceOf(address who) external view returns (uint256);
     function transfer(address to, uint256 value) external returns (bool);
+    function isBlackListed(address who) external view returns (bool);
 }
 
 /// Pays batches of payouts out of its own balance of one token, each payout id at most once for ever.
@@ -14,7 +15,8 @@ interface IToken {
 ///  - a payout counts as done only when the recipient's balance rose, and the router's fell, by exactly its
 ///    amount. The token's answer is not believed: USDT on TRON answers false on success. A token that takes a
 ///    fee makes the batch revert;
-///  - no payout exceeds `maxPayout` and no epoch's sum exceeds `maxEpoch`.
+///  - no payout exceeds `maxPayout` and no epoch's sum exceeds `maxEpoch`;
+///  - nobody is paid whom the token says its issuer has frozen: USDT would arrive and stay there.
 ///
 /// Roles: the owner (two-step hand-over) sets roles and caps, unpauses and rescues; the operator pays; the pauser
 /// and the owner pause.
@@ -68,6 +70,7 @@ contract PayoutRouter {
     error ZeroAmount(bytes32 id);
     error OverPayoutCap(bytes32 id, uint256 amount, uint256 cap);
     error OverEpochCap(uint256 epoch, uint256 spent, uint256 cap);
+    error RecipientFrozen(bytes32 id, address to);
     error TransferFailed(bytes32 id);
     error WrongDelta(bytes32 id, uint256 expected, uint256 received, uint256 spent);
     error RescueFailed();
@@ -156,6 +159,7 @@ contract PayoutRouter {
     function _check(Payout calldata payout) internal virtual {}
 
     function _pay(Payout calldata payout) private {
+        if (_isFrozen(payout.to)) revert RecipientFrozen(payout.id, payout.to);
         uint256 theirs = token.balanceOf(payout.to);
         uint256 ours = token.balanceOf(address(this));
         (bool done, ) = address(token).call(abi.encodeCall(IToken.transfer, (payout.to, payout.amount)));
@@ -167,6 +171,12 @@ contract PayoutRouter {
         if (received != payout.amount || spent != payout.amount) {
             revert WrongDelta(payout.id, payout.amount, received, spent);
         }
+    }
+
+    /// A token that knows no such question has frozen nobody.
+    function _isFrozen(address who) private view returns (bool) {
+        (bool answered, bytes memory said) = address(token).staticcall(abi.encodeCall(IToken.isBlackListed, (who)));
+        return answered && said.length == 32 && uint256(bytes32(said)) != 0;
     }
 
     // ---- roles, caps, emergencies
