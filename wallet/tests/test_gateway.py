@@ -450,7 +450,7 @@ def test_and_nowhere_else(url: str) -> None:
 async def _steal(room: Room, payment: Payment) -> None:
     (mine,) = [each for each in await room.gateway.pool.deposits() if each.address == payment.address]
     wallets = room.signing.wallets
-    key = await wallets._secret(await wallets.get(mine.wallet), "key")
+    key = await wallets._store.secret(await wallets.get(mine.wallet), "key")
     room.chain.give(payment.address, trx=100_000_000)
     thief = coincurve.PrivateKey(key)
     room.chain.invoke(thief, room.chain.usdt, "transfer(address,uint256)", BOB.address, 3 * UNIT)

@@ -540,7 +540,7 @@ async def test_no_secret_is_found_in_the_database_in_logs_or_in_errors(
     caplog.set_level(logging.DEBUG)
     seed = mnemonic.seed(PHRASE)
     wallet = await wallets.import_phrase("main", PHRASE, caps=caps())
-    key = PrivateKey(await wallets._secret(wallet, "key")).reveal()
+    key = PrivateKey(await wallets._store.secret(wallet, "key")).reveal()
     said = [repr(wallet), repr(wallets), caplog.text]
     for attack in (a_transaction(), a_transaction(a_transfer(owner_address=wallet.address, amount=10**12))):
         with pytest.raises(LucidError) as caught:

@@ -13,7 +13,8 @@ from lucid_tron.codec.address import Address
 from lucid_tron.keys.derivation import account_path
 from lucid_tron.wallets.errors import NoDeposits
 from lucid_tron.wallets.models import TRX, Cap, Wallet
-from lucid_tron.wallets.service import WALLETS, Wallets
+from lucid_tron.wallets.service import Wallets
+from lucid_tron.wallets.store import WALLETS
 
 ACCOUNT = 1
 """Deposit addresses are m/44'/195'/1'/0/n of their wallet, itself m/44'/195'/0'/0/0."""

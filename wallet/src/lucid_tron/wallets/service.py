@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from lucid_kit.clock import Clock
-from lucid_kit.custody import KeyCustody, WrappedKey
-from lucid_kit.documents import Collection, Documents, DuplicateKey, Index
+from lucid_kit.custody import KeyCustody
+from lucid_kit.documents import Documents
 from lucid_kit.ids import new_id
 from lucid_kit.tokens import Principal
 from lucid_tron.codec import transaction
@@ -18,27 +17,17 @@ from lucid_tron.keys import mnemonic
 from lucid_tron.keys.derivation import account_path, derive
 from lucid_tron.keys.signing import PrivateKey
 from lucid_tron.wallets.errors import (
-    AddressTaken,
     CannotSign,
     ClockWentBack,
     InvalidName,
-    NameTaken,
-    WalletNotFound,
 )
 from lucid_tron.wallets.models import BackupPhrase, Cap, Kind, Wallet
 from lucid_tron.wallets.reading import read, spends
 from lucid_tron.wallets.rules import Rules, require_fit, require_signer
 from lucid_tron.wallets.spending import Spending
+from lucid_tron.wallets.store import WALLETS, WalletStore
 
 Caps = Mapping[str, Cap]
-WALLETS = Collection(
-    "wallets",
-    Index("name", unique=True),
-    Index("address", "permission_id", unique=True),
-    Index("parent", "path"),
-    Index("kind"),
-)
-_LISTED: tuple[Kind, ...] = ("hd", "key", "watch", "multisig")
 _DAY_MS = 86_400_000
 
 
@@ -49,7 +38,7 @@ class Wallets:
 
     def __init__(self, documents: Documents, custody: KeyCustody, clock: Clock) -> None:
         self._documents = documents
-        self._custody = custody
+        self._store = WalletStore(documents, custody)
         self._clock = clock
         self._spending = Spending(documents)
         self._rules = Rules(documents, WALLETS.name)
@@ -154,7 +143,7 @@ class Wallets:
         """
         parent = await self.get(parent_id)
         document = await self.derived(parent, name, account, index, "key", caps)
-        return await self._insert(Wallet.from_document(document), document)
+        return await self._store.insert(Wallet.from_document(document), document)
 
     async def derived(
         self, parent: Wallet, name: str, account: int, index: int, kind: Kind, caps: Caps | None
@@ -166,10 +155,10 @@ class Wallets:
         CannotSign, InvalidPath
             As `derive` says.
         """
-        key = derive(await self._secret(parent, "seed"), account, index)
+        key = derive(await self._store.secret(parent, "seed"), account, index)
         path = account_path(account, index)
         wallet = self._made(name, kind, key.address, caps, parent=parent.id, path=path)
-        return await self._document(wallet, {"key": key.reveal()})
+        return await self._store.sealed(wallet, {"key": key.reveal()})
 
     async def _add(
         self,
@@ -183,24 +172,11 @@ class Wallets:
         path: str | None = None,
     ) -> Wallet:
         wallet = self._made(name, kind, address, caps, permission_id=permission_id, path=path)
-        return await self._insert(wallet, await self._document(wallet, secrets or {}))
+        return await self._store.insert(wallet, await self._store.sealed(wallet, secrets or {}))
 
     def _made(self, name: str, kind: Kind, address: Address, caps: Caps | None, **more: Any) -> Wallet:
         now_ms = self._clock.now_ms()
         return Wallet(new_id("wal"), _checked(name), kind, address, now_ms, dict(caps or {}), **more)
-
-    async def _document(self, wallet: Wallet, secrets: Mapping[str, bytes]) -> dict[str, Any]:
-        wrapped = {label: await self._wrapped(secret, wallet.id, label) for label, secret in secrets.items()}
-        return wallet.to_document() | {"secrets": wrapped}
-
-    async def _insert(self, wallet: Wallet, document: dict[str, Any]) -> Wallet:
-        try:
-            await self._documents.insert(WALLETS.name, document)
-        except DuplicateKey as error:
-            if await self._documents.find(WALLETS.name, {"name": wallet.name}, limit=1):
-                raise NameTaken(f"There is a wallet named {wallet.name!r}") from error
-            raise AddressTaken(f"There is a wallet with the address {wallet.address}") from error
-        return wallet
 
     # --- keeping ---
 
@@ -212,16 +188,11 @@ class Wallets:
         WalletNotFound
             If there is none with the id.
         """
-        document = await self._documents.get(WALLETS.name, wallet_id)
-        if document is None:
-            raise WalletNotFound(f"There is no wallet {wallet_id[:64]!r}")
-        return Wallet.from_document(document)
+        return await self._store.get(wallet_id)
 
     async def list(self, *, archived: bool = False) -> list[Wallet]:
         """Wallets in the order they were made, with the archived ones or without; no deposit addresses."""
-        where: dict[str, Any] = {"kind": {"$in": list(_LISTED)}} | ({} if archived else {"archived": False})
-        found = await self._documents.find(WALLETS.name, where, sort=[("id", 1)])
-        return [Wallet.from_document(document) for document in found]
+        return await self._store.list(archived=archived)
 
     async def rename(self, wallet_id: str, name: str) -> Wallet:
         """Give a wallet another name.
@@ -231,30 +202,23 @@ class Wallets:
         NameTaken, WalletNotFound
             If another has it; if there is no such wallet.
         """
-        wallet = await self.get(wallet_id)
-        try:
-            await self._documents.update(WALLETS.name, wallet.id, {"name": _checked(name)})
-        except DuplicateKey as error:
-            raise NameTaken(f"There is a wallet named {name!r}") from error
-        return replace(wallet, name=_checked(name))
+        return await self._store.change(wallet_id, name=_checked(name))
 
     async def archive(self, wallet_id: str, *, archived: bool = True) -> Wallet:
         """Put a wallet away (it signs nothing), or back. Its key is kept: funds may still arrive."""
-        wallet = await self.get(wallet_id)
-        await self._documents.update(WALLETS.name, wallet.id, {"archived": archived})
-        return replace(wallet, archived=archived)
+        return await self._store.change(wallet_id, archived=archived)
 
     async def set_caps(self, wallet_id: str, caps: Caps) -> Wallet:
         """Replace a wallet's caps. Who may ask for this is decided by the caller."""
-        changed = replace(await self.get(wallet_id), caps=dict(caps))
-        await self._documents.update(WALLETS.name, wallet_id, {"caps": changed.to_document()["caps"]})
-        return changed
+        return await self._store.change(wallet_id, caps=dict(caps))
+
+    async def set_fee_cap(self, wallet_id: str, sun: int) -> Wallet:
+        """Replace the highest `fee_limit` a wallet signs. Who may ask for this is decided by the caller."""
+        return await self._store.change(wallet_id, fee_cap=sun)
 
     async def set_signers(self, wallet_id: str, signers: Sequence[str]) -> Wallet:
         """Replace who may have a wallet and the deposit addresses of it sign."""
-        wallet = await self.get(wallet_id)
-        await self._documents.update(WALLETS.name, wallet_id, {"signers": sorted(set(signers))})
-        return replace(wallet, signers=tuple(sorted(set(signers))))
+        return await self._store.change(wallet_id, signers=tuple(sorted(set(signers))))
 
     async def require_signer(self, wallet: Wallet, who: Principal) -> None:
         """Refuse whoever a wallet does not sign for; a deposit address signs for whom its parent signs.
@@ -266,12 +230,6 @@ class Wallets:
         """
         deposit = wallet.kind == "deposit" and wallet.parent is not None
         require_signer(await self.get(str(wallet.parent)) if deposit else wallet, who)
-
-    async def set_fee_cap(self, wallet_id: str, sun: int) -> Wallet:
-        """Replace the highest `fee_limit` a wallet signs. Who may ask for this is decided by the caller."""
-        wallet = await self.get(wallet_id)
-        await self._documents.update(WALLETS.name, wallet_id, {"fee_cap": sun})
-        return replace(wallet, fee_cap=sun)
 
     # --- signing ---
 
@@ -297,7 +255,7 @@ class Wallets:
         await self._rules.require_family(wallet, raw, spent)
         moment = self._clock.now_ms() if now_ms is None else now_ms
         await self._spending.reserve(wallet, transaction.txid(encoded), spends(raw), moment)
-        key = PrivateKey(await self._secret(wallet, "key"))
+        key = PrivateKey(await self._store.secret(wallet, "key"))
         if wallet.kind != "multisig" and key.address != wallet.address:
             raise CannotSign(f"The key of {wallet.name!r} is not that of {wallet.address}")
         return key.cosign(SignedTransaction(encoded))
@@ -334,25 +292,9 @@ class Wallets:
             raise ClockWentBack(f"A signature is asked for {(now_ms - asked_ms) // 1000} s ago")
         return now_ms if asked_ms is None else min(asked_ms, now_ms)
 
-    async def _secret(self, wallet: Wallet, label: str) -> bytes:
-        document = await self._documents.get(WALLETS.name, wallet.id)
-        wrapped = (document or {}).get("secrets", {}).get(label)
-        if wrapped is None:
-            raise CannotSign(f"{wallet.name!r} ({wallet.kind}) has no {label}")
-        key = WrappedKey(bytes.fromhex(wrapped["bytes"]), wrapped["key_id"])
-        return await self._custody.unwrap(key, _context(wallet.id, label))
-
-    async def _wrapped(self, secret: bytes, wallet_id: str, label: str) -> dict[str, str]:
-        wrapped = await self._custody.wrap(secret, _context(wallet_id, label))
-        return {"bytes": wrapped.bytes.hex(), "key_id": wrapped.key_id}
-
     async def spent(self, wallet_id: str, asset: str) -> int:
         """What a wallet spent of an asset today (UTC)."""
         return await self._spending.spent(wallet_id, asset, self._clock.now_ms())
-
-
-def _context(wallet_id: str, label: str) -> dict[str, str]:
-    return {"plane": "wallet", "wallet": wallet_id, "secret": label}
 
 
 def _checked(name: str) -> str:
