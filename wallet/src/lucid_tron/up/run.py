@@ -94,6 +94,7 @@ class Up:
         settings, directory, ports = self._settings, self._directory, self._directory.ports()
         network, own = await self._network(supervisor, ports["devnet"])
         hot = router = issuer = ""
+        senders = []
         for name in SERVICES:
             wallet = await self._wallet(name, url(ports, "wallets"), network, own)
             if name == "payouts":
@@ -101,9 +102,11 @@ class Up:
                 router, issuer = await self._router(url(ports, "wallets"), hot, own)
             process = service(name, directory, settings, network, ports, wallet, router, issuer)
             await supervisor.start(process)
+            senders += [wallet] if wallet else []
         if own is not None:
-            senders = [hot, *([issuer] if issuer else [])]
-            await self._fund(url(ports, "wallets"), url(ports, "payouts"), senders, router, own)
+            senders += [issuer] if issuer else []
+            payer = router or await self._address(url(ports, "wallets"), hot)
+            await self._fund(url(ports, "wallets"), url(ports, "payouts"), senders, payer, own)
         return {
             "ready": True,
             "pid": os.getpid(),
@@ -173,7 +176,7 @@ class Up:
         if own is None or settings.router == "none":
             return "", ""
         async with self._ask(wallets) as client:
-            operator = Address.parse((await client.get(f"/wallets/{hot}")).json()["address"])
+            operator = Address.parse(await self._address(wallets, hot))
             issuers, revoker = dict(settings.issuers), ""
             if settings.router == "kyc":
                 made = (await client.post("/wallets", json={"name": "issuer"})).json()
@@ -185,17 +188,20 @@ class Up:
             await client.request("PUT", f"/wallets/{hot}", json=rules)
         return str(router), revoker
 
+    async def _address(self, wallets: str, wallet_id: str) -> str:
+        async with self._ask(wallets) as client:
+            return str((await client.get(f"/wallets/{wallet_id}")).json()["address"])
+
     async def _fund(
-        self, wallets: str, payouts: str, senders: list[str], router: str, own: dict[str, Any]
+        self, wallets: str, payouts: str, senders: list[str], payer: str, own: dict[str, Any]
     ) -> None:
         """Give TRX for fees to who sends, worthless USDT to who pays, and enter that into the books."""
-        async with self._ask(wallets) as client:
-            found = [(await client.get(f"/wallets/{id_}")).json()["address"] for id_ in senders]
+        found = [await self._address(wallets, each) for each in senders]
         async with httpx.AsyncClient(base_url=own["url"], timeout=60, trust_env=False) as node:
             for address in found:
                 fees = {"address": address, "trx": 100_000 * _TRX}
                 (await node.post("/admin/faucet", json=fees)).raise_for_status()
-            funds = {"address": router or found[0], "usdt": self._settings.funds}
+            funds = {"address": payer, "usdt": self._settings.funds}
             answer = (await node.post("/admin/faucet", json=funds)).raise_for_status().json()
         await self._solidify(own["url"])
         async with self._ask(payouts) as client:
