@@ -1,69 +1,43 @@
 """An instance of Lucid, started and asked the way a script would."""
 
 import json
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
+
+from demo.program import Program
 
 LUCID = str(Path(sys.executable).with_name("lucid"))
 LUCID_VERIFY = str(Path(sys.executable).with_name("lucid-verify"))
 
 
-class Instance:
-    """`lucid --data DIR up`, from ready to ended. `environment` is what it inherits, `options` go to `up`."""
+class Instance(Program):
+    """`lucid --data DIR up`. `environment` is what it inherits, `options` go to `up`."""
 
     def __init__(self, data: Path, log: Path, environment: dict[str, str], *options: str) -> None:
+        argv = [LUCID, "--data", str(data), "up", "--json", *options]
+        super().__init__(argv, log, environment, ends_within_s=60)
         self.data = data
-        self._log = log
-        self._environment = environment
-        self._options = options
 
     def __enter__(self) -> Self:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [LUCID, "--data", str(self.data), "up", "--json", *self._options],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=self._environment,
-                start_new_session=True,
-            )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"`lucid up` ended with {self._process.wait()}; its log is {self._log}")
-        ready = json.loads(line)
-        self.url = ready["api"]
-        self.pid = ready["pid"]
-        self.services: dict[str, str] = ready["services"]
+        super().__enter__()
+        self.url = self.ready["api"]
+        self.pid = self.ready["pid"]
+        self.services: dict[str, str] = self.ready["services"]
         token = (self.data / "operator.token").read_text().strip()
         self.api = httpx.Client(
             base_url=self.url + "/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60
         )
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def stop(self) -> int:
         """SIGTERM; its exit status. Stopping twice is harmless."""
         self.api.close()
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-        return self._process.wait(timeout=60)
-
-    def wait(self) -> int:
-        return self._process.wait()
+        return super().stop()
 
     def get(self, path: str) -> Any:
         return self.api.get(path).raise_for_status().json()

@@ -1,6 +1,5 @@
 """A wallet plane, started and asked the way a script would."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,58 +7,33 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
+from demo.program import Program
+
 T = TypeVar("T")
 
 
-class Plane:
-    """`python -m lucid_tron.up`, from ready to ended. `environment` adds to what is inherited."""
+class Plane(Program):
+    """`python -m lucid_tron.up`. `environment` adds to what is inherited."""
 
     def __init__(self, data: Path, log: Path, **environment: str) -> None:
+        argv = [sys.executable, "-m", "lucid_tron.up", "--data", str(data), "--json"]
+        super().__init__(argv, log, {**os.environ, **environment}, ends_within_s=120)
         self.data = data
-        self._log = log
-        self._environment = {**os.environ, **environment}
 
     def __enter__(self) -> Self:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "lucid_tron.up", "--data", str(self.data), "--json"],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=self._environment,
-                start_new_session=True,
-            )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the wallet plane ended with {self._process.wait()}; its log is {self._log}")
-        ready = json.loads(line)
-        self.services: dict[str, str] = ready["services"]
-        self.usdt: str = ready["usdt"]
-        self.hot: str = ready["hot_wallet"]
-        self.router: str = ready["router"]
-        self.node: str = ready["devnet"]["url"]
-        self.chain_id: int = ready["devnet"]["chain_id"]
-        self.faucet: str = ready["devnet"]["faucet"]["private_key"]
+        super().__enter__()
+        self.services: dict[str, str] = self.ready["services"]
+        self.usdt: str = self.ready["usdt"]
+        self.hot: str = self.ready["hot_wallet"]
+        self.router: str = self.ready["router"]
+        self.node: str = self.ready["devnet"]["url"]
+        self.chain_id: int = self.ready["devnet"]["chain_id"]
+        self.faucet: str = self.ready["devnet"]["faucet"]["private_key"]
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def stop(self) -> int:
-        """SIGTERM; its exit status. Stopping twice is harmless."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-        return self._process.wait(timeout=120)
 
     def person(self, subject: str, *scopes: str) -> "Person":
         """A person with a token of their own."""
