@@ -65,6 +65,8 @@ def make_users(admin: str, out: Path) -> list[Path]:
     UsersNotMade
         If MongoDB refuses or does not answer.
     """
+    if not admin.startswith(("mongodb://", "mongodb+srv://")):
+        raise UsersNotMade("The administrator's address does not begin with mongodb://")
     make_dirs(out)
     files = [out / f"{service}.url" for service in SERVICES]
     try:
